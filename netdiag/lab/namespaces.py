@@ -1,0 +1,170 @@
+"""The default lab: three network namespaces (client, cable, server) held by descriptors, two veth pairs.
+
+Turns a cell's wishes (address family, sysctls) into hosts. Nothing has a name outside this process, so the
+kernel takes everything away with the last process, however it ends. The hosts have no route out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdiag.errors import LabError
+from netdiag.lab import CLIENT, SERVER, Side
+from netdiag.lab.links import HostLink, settle, splice
+from netdiag.lab.offload import switch_off
+from netdiag.process import CLONE_NEWNET, Child, fork, inside_network, new_network_namespace, setns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_LINKS = {
+    4: (HostLink("10.0.0.1", 24, "02:00:00:00:00:01"), HostLink("10.0.0.2", 24, "02:00:00:00:00:02")),
+    6: (HostLink("fd00::1", 64, "02:00:00:00:00:01"), HostLink("fd00::2", 64, "02:00:00:00:00:02")),
+}
+_PORTS = ("client", "server")
+_QUIET = {
+    "net.ipv6.conf.default.accept_dad": "0",
+    "net.ipv6.conf.default.router_solicitations": "0",
+    "net.ipv6.conf.default.accept_ra": "0",
+    "net.ipv6.conf.default.addr_gen_mode": "1",
+    "net.ipv6.conf.all.accept_dad": "0",
+}
+_SILENT = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
+
+_ETH_P_ALL = 3
+_SOL_PACKET = 263
+_PACKET_STATISTICS = 6
+_PACKET_IGNORE_OUTGOING = 23
+_SO_TIMESTAMPNS = 35
+_RECEIVE_BUFFER = 32 << 20
+_SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 33, 32
+_NETLINK_SOCK_DIAG = 4
+_SOL_NETLINK = 270
+_NETLINK_ADD_MEMBERSHIP = 1
+
+
+class NamespaceLab:
+    """Two hosts and the cable's ends; make it with `namespace_lab`."""
+
+    def __init__(self, spaces: tuple[int, int], family: int, ports: tuple[socket.socket, socket.socket]) -> None:
+        self._spaces = spaces
+        self._links = _LINKS[family]
+        self._ports = ports
+        self._dropped = 0
+
+    def address(self, side: Side) -> str:
+        return self._links[side].ip
+
+    def port(self, side: Side) -> socket.socket:
+        return self._ports[side]
+
+    def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
+        def on_host() -> int:
+            setns(self._spaces[side], CLONE_NEWNET)
+            return main()
+
+        return fork(on_host, name)
+
+    def netlink(self, side: Side, groups: int = 0) -> socket.socket | None:
+        with inside_network(self._spaces[side]):
+            made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+            made.bind((0, 0))
+        for group in range(1, groups + 1):
+            made.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
+        return made
+
+    def dropped(self) -> int:
+        # PACKET_STATISTICS counts from its last reading, and every socket has its own count
+        for port in self._ports:
+            _, drops = struct.unpack("II", port.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+            self._dropped += drops
+        return self._dropped
+
+
+@contextmanager
+def namespace_lab(*, family: int = 4, sysctls: Mapping[str, Mapping[str, str]]) -> Iterator[NamespaceLab]:
+    """Hosts and a cable's ends for the length of the context.
+
+    `family` is 4 or 6; `sysctls` maps "client" and "server" to dotted names and values. Must run where this
+    process may make network namespaces (the sandbox sees to that). Raises LabError.
+    """
+    with ExitStack() as undo:
+        try:
+            spaces = (_namespace(undo), _namespace(undo))
+            cable = _namespace(undo)
+            _prepare(spaces, cable, family)
+            for name, space in zip(("client", "server"), spaces, strict=True):
+                for key, value in sysctls.get(name, {}).items():
+                    write_sysctl(space, key, value)
+            ports = (_frame_port(cable, _PORTS[CLIENT], undo), _frame_port(cable, _PORTS[SERVER], undo))
+        except OSError as err:
+            raise LabError(f"the lab's network could not be made: {err.strerror or err}; "
+                           "try again as root") from err
+        yield NamespaceLab(spaces, family, ports)
+
+
+def _namespace(undo: ExitStack) -> int:
+    made = new_network_namespace()
+    undo.callback(os.close, made)
+    return made
+
+
+def _prepare(spaces: tuple[int, int], cable: int, family: int) -> None:
+    for space in spaces:
+        with inside_network(space):
+            _write_all(_QUIET)
+    with inside_network(cable):
+        _write_all(_SILENT)
+    splice(spaces, cable, _PORTS)
+    links = _LINKS[family]
+    for own, space in enumerate(spaces):
+        settle(space, links[own], links[1 - own])
+        with inside_network(space):
+            switch_off("eth0")
+    with inside_network(cable):
+        for name in _PORTS:
+            switch_off(name)
+
+
+def _write_all(values: Mapping[str, str]) -> None:
+    for key, value in values.items():
+        path = _sysctl_path(key)
+        if path.exists():
+            path.write_text(value, encoding="ascii")
+
+
+def _sysctl_path(key: str) -> Path:
+    return Path("/proc/sys", *key.split("."))
+
+
+def write_sysctl(space: int, key: str, value: str) -> None:
+    """Set a sysctl of one host. Raises LabError naming the key when the kernel refuses it."""
+    try:
+        with inside_network(space):
+            _sysctl_path(key).write_text(value, encoding="ascii")
+    except FileNotFoundError as err:
+        raise LabError(f"hosts: the sysctl {key} does not exist on kernel {os.uname().release} "
+                       "in a network namespace; see `ls /proc/sys/net`") from err
+    except OSError as err:
+        raise LabError(f"hosts: the sysctl {key} cannot be set to {value!r}: {err.strerror}") from err
+
+
+def _frame_port(cable: int, name: str, undo: ExitStack) -> socket.socket:
+    """A packet socket on one end of the cable: inbound frames only, with the kernel's time on each."""
+    with inside_network(cable):
+        port = undo.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+        port.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        port.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        for forced, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+            try:
+                port.setsockopt(socket.SOL_SOCKET, forced, _RECEIVE_BUFFER)
+            except PermissionError:
+                port.setsockopt(socket.SOL_SOCKET, plain, _RECEIVE_BUFFER)
+        port.bind((name, _ETH_P_ALL))
+    port.setblocking(False)
+    return port
