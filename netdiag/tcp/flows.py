@@ -1,0 +1,244 @@
+"""Segments of many connections -> one Observation each: which flow, which side, what it does.
+
+A flow is one life of a four-tuple. A SYN with another initial sequence number begins a new life;
+while its SYN-ACK is not there, what fits the old life still belongs to that (a challenge ACK from
+a host that never heard of the client's restart). A bare SYN without any option is nobody's
+connect() and begins nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from netdiag.tcp import fields as f
+from netdiag.tcp.labels import LABELS, Label
+from netdiag.tcp.states import CLOSED, STATE_TEXTS, SYN_SENT, TIME_WAIT
+from netdiag.tcp.tracker import track
+from netdiag.tcp.wire import ACK, RST, SYN, Segment
+
+Endpoint = tuple[bytes, int]
+
+# Ports that servers listen on although clients may own a lower number; the rest: the lower one
+# serves.
+KNOWN_PORTS: Final = frozenset(
+    {1883, 3306, 4222, 5432, 5671, 5672, 6379, 6380, 8883, 9092, 16379, 26379}
+)
+
+
+class Flow:
+    """One connection: its endpoints and the tracker's state."""
+
+    __slots__ = ("before", "client", "number", "server", "state")
+
+    def __init__(
+        self, number: int, client: Endpoint, server: Endpoint, before: Flow | None = None
+    ) -> None:
+        self.number = number
+        self.client = client
+        self.server = server
+        self.state = f.new_state()
+        self.before = before  # the same four-tuple's life before, until this one is answered
+
+    @property
+    def client_state(self) -> str:
+        """The client's TCP state (`established`), if everything that passed arrived."""
+        return STATE_TEXTS[self.state[f.TCP_STATE]]
+
+    @property
+    def server_state(self) -> str:
+        """The server's TCP state; see `client_state`."""
+        return STATE_TEXTS[self.state[f.SIDE + f.TCP_STATE]]
+
+    @property
+    def handshake_seen(self) -> bool:
+        """Whether both SYNs passed: without them window scales and directions are guesses."""
+        return bool(self.state[f.ISN_KNOWN] and self.state[f.SIDE + f.ISN_KNOWN])
+
+    @property
+    def open(self) -> bool:
+        """Whether at least one side must believe that the connection still lives."""
+        dead = (CLOSED, TIME_WAIT)
+        return self.state[f.TCP_STATE] not in dead or self.state[f.SIDE + f.TCP_STATE] not in dead
+
+    def next_seq(self, side: int) -> int:
+        """The next sequence number that `side` will use (SND.NXT)."""
+        return self.state[side * f.SIDE + f.NXT]
+
+    def acked(self, side: int) -> int:
+        """What the peer has acknowledged of `side`'s bytes (SND.UNA)."""
+        return self.state[side * f.SIDE + f.UNA]
+
+    def in_flight(self, side: int) -> int:
+        """Sequence numbers of `side` that passed and are not acknowledged."""
+        base = side * f.SIDE
+        if not self.state[base + f.UNA_KNOWN]:
+            return 0
+        return (self.state[base + f.NXT] - self.state[base + f.UNA]) & f.MASK
+
+    def received_next(self, side: int) -> int:
+        """What `side` expects next (RCV.NXT), if everything that passed arrived."""
+        base = (1 - side) * f.SIDE
+        nxt = self.state[base + f.NXT]
+        lowest = nxt
+        for index in range(self.state[base + f.HOLE_COUNT]):
+            left = self.state[base + f.HOLE_BASE + 3 * index]
+            if (lowest - left) & f.MASK < f.HALF:
+                lowest = left
+        return lowest
+
+    def window(self, side: int) -> int:
+        """The receive window in bytes that `side` advertised last; -1 before it did."""
+        return self.state[side * f.SIDE + f.WINDOW]
+
+    def unanswered(self, side: int) -> int:
+        """Segments of `side` that ask for an answer, since the last segment of its peer."""
+        return self.state[side * f.SIDE + f.UNANSWERED]
+
+    def spurious(self, side: int) -> int:
+        """Retransmissions of `side` that the peer reported as needless (D-SACK, RFC 2883)."""
+        return self.state[side * f.SIDE + f.SPURIOUS]
+
+    def missed(self, side: int) -> int:
+        """Bytes of `side` that its peer acknowledged and that never passed here."""
+        return self.state[side * f.SIDE + f.MISSED]
+
+    def round_trip_ns(self) -> int:
+        """Smoothed round trip from end to end as seen here, both halves added; 0 when unknown."""
+        halves = (self.state[f.HALF_RTT], self.state[f.SIDE + f.HALF_RTT])
+        return sum(half for half in halves if half > 0)
+
+
+class Observation(NamedTuple):
+    """What one segment does."""
+
+    flow: int  # 0, 1, 2.. in order of appearance
+    side: int  # 0 from the client, 1 from the server
+    label: Label
+    step: int  # of a timer or of a row of probes; see tracker.py
+    segment: Segment
+    new_flow: bool
+    cause: Label | None  # of a retransmission: what made it be sent (a FIN's by RTO, ..)
+    since_original_ns: int
+    since_previous_ns: int
+    new_bytes: int  # payload bytes that pass for the first time
+    answered: bool  # of a probe: the one before it was answered
+    rst_verdict: int  # of an RST: 0 outside the window, 1 inside but not exact, 2 it kills
+    dsack: bool  # it says that a retransmission of the other side was spurious
+
+
+class Flows:
+    """All connections that pass one point."""
+
+    def __init__(self) -> None:
+        self.flows: list[Flow] = []
+        self._sides: dict[tuple[bytes, bytes, int, int], tuple[Flow, int]] = {}
+
+    def feed(self, t_ns: int, segment: Segment) -> Observation:
+        """Take the next segment in the order of time; `t_ns` in nanoseconds of any clock."""
+        flags = segment.flags
+        place = self._sides.get((segment.src, segment.dst, segment.sport, segment.dport))
+        new = place is None or (flags & SYN and _reborn(*place, segment))
+        if place is None or new:
+            place = self._begin(segment, place[0] if place else None)
+        flow, side = place
+        if flow.before is not None:
+            flow = _life(flow, side, segment)
+            if flow is not place[0]:
+                side = 0 if (segment.src, segment.sport) == flow.client else 1
+        left = right = top = -1
+        if segment.sack:
+            left, right = segment.sack[0]
+            top = _top(segment.sack)
+        state = flow.state
+        label = track(
+            state,
+            side,
+            t_ns,
+            segment.seq,
+            segment.ack,
+            flags,
+            segment.length,
+            segment.window,
+            segment.wscale,
+            segment.sack_permitted,
+            segment.tsval,
+            left,
+            right,
+            top,
+        )
+        return Observation(
+            flow.number,
+            side,
+            LABELS[label],
+            state[f.STEP],
+            segment,
+            bool(new),
+            LABELS[state[f.CAUSE]] if state[f.CAUSE] else None,
+            state[f.SINCE_ORIGINAL],
+            state[f.SINCE_PREVIOUS],
+            state[f.NEW_BYTES],
+            state[f.ANSWERED] == 1,
+            state[f.RST_VERDICT],
+            state[f.DSACK] == 1,
+        )
+
+    def _begin(self, segment: Segment, before: Flow | None) -> tuple[Flow, int]:
+        """A new flow, entered for both directions; the sender's place in it."""
+        sender = (segment.src, segment.sport)
+        receiver = (segment.dst, segment.dport)
+        side = 1 if _from_server(segment) else 0
+        client, server = (receiver, sender) if side else (sender, receiver)
+        flow = Flow(len(self.flows), client, server, before if before and before.open else None)
+        self.flows.append(flow)
+        self._sides[segment.src, segment.dst, segment.sport, segment.dport] = flow, side
+        self._sides[segment.dst, segment.src, segment.dport, segment.sport] = flow, 1 - side
+        return flow, side
+
+
+def _from_server(segment: Segment) -> bool:
+    """Whether a flow's first segment comes from its server; in mid-life the ports must tell."""
+    if segment.flags & SYN:
+        return bool(segment.flags & ACK)
+    known = segment.sport in KNOWN_PORTS, segment.dport in KNOWN_PORTS
+    return segment.sport < segment.dport if known[0] == known[1] else known[0]
+
+
+def _reborn(flow: Flow, side: int, segment: Segment) -> bool:
+    """Whether a SYN on a known four-tuple begins another life of it."""
+    if segment.flags & (ACK | RST):
+        return False
+    state = flow.state
+    base = side * f.SIDE
+    if state[base + f.ISN_KNOWN] and segment.seq == state[base + f.ISN]:
+        return False
+    if not flow.open or state[base + f.TCP_STATE] == SYN_SENT:
+        return True
+    return segment.mss >= 0 or segment.wscale >= 0 or segment.sack_permitted or segment.tsval >= 0
+
+
+def _life(flow: Flow, side: int, segment: Segment) -> Flow:
+    """Which of two lives a segment belongs to, while the newer one has not been answered."""
+    before = flow.before
+    assert before is not None
+    if segment.flags & SYN:
+        if segment.flags & ACK and segment.ack == flow.next_seq(0):
+            flow.before = None
+        return flow
+    if flow.state[f.SIDE + f.SEEN]:
+        flow.before = None
+        return flow
+    if side == 0:
+        side = 0 if (segment.src, segment.sport) == before.client else 1
+        fits = (segment.seq - before.next_seq(side) + f.HALF) & f.MASK
+        return before if abs(fits - f.HALF) <= f.HALF >> 8 else flow
+    if segment.flags & RST and segment.ack == flow.next_seq(0):
+        return flow
+    return before
+
+
+def _top(blocks: tuple[tuple[int, int], ...]) -> int:
+    top = blocks[0][1]
+    for _, right in blocks:
+        if 0 < (right - top) & f.MASK < f.HALF:
+            top = right
+    return top
