@@ -61,9 +61,10 @@ MISSED: Final = 40  # bytes that the peer acknowledged and that never passed her
 SYN_NS: Final = 41
 ISN_KNOWN: Final = 42
 PROBE_FIRST_NS: Final = 43  # the first of the probes that stand unanswered
-RING_AT: Final = 44
-HOLE_COUNT: Final = 45
-RING_BASE: Final = 46  # RING times (end, first sent at, TSval)
+TSVAL: Final = 44  # of this side's last transmission; -1: none had one
+RING_AT: Final = 45
+HOLE_COUNT: Final = 46
+RING_BASE: Final = 47  # RING times (end, first sent at, TSval)
 HOLE_BASE: Final = RING_BASE + 3 * RING  # HOLES times (left, right, seen missing at)
 SIDE: Final = HOLE_BASE + 3 * HOLES
 
@@ -83,7 +84,7 @@ def new_state() -> list[int]:
     """The state of a connection of which nothing has been seen yet."""
     state = [0] * SIZE
     for base in (0, SIDE):
-        for field in (WINDOW, WSCALE, TIMED_NS, HALF_RTT, LEAST_HALF_RTT):
+        for field in (WINDOW, WSCALE, TIMED_NS, HALF_RTT, LEAST_HALF_RTT, TSVAL):
             state[base + field] = -1
         state[base + SACK_OK] = 1
     return state

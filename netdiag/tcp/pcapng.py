@@ -146,7 +146,7 @@ def _options(code: int, text: str, *, end: bool = True) -> bytes:
 
 
 def read_pcapng(path: Path | str) -> Iterator[Packet | Interface | Statistics | Truncated]:
-    """The contents of a pcapng file, in order; Truncated comes last when the file ends in mid-block.
+    """The contents of a pcapng file, in order; Truncated is last when it ends in mid-block.
 
     Raises RecordingError when the file cannot be read or is no pcapng.
     """
@@ -201,7 +201,7 @@ class _Scan:
             at += total
 
     def _block_size(self, at: int) -> int:
-        """The size of the block at `at`, 0 when there is none; a section header sets the byte order."""
+        """The size of the block at `at`, 0 for none; a section header sets the byte order."""
         data = self.data
         if len(data) < at + 12:
             return 0

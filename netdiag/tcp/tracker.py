@@ -56,6 +56,7 @@ from netdiag.tcp.fields import (
     TCP_STATE,
     TIMED_END,
     TIMED_NS,
+    TSVAL,
     UNA,
     UNA_KNOWN,
     UNANSWERED,
@@ -299,6 +300,7 @@ def _fresh(
     remember(state, own, end, t_ns, tsval)
     state[own + NXT] = end
     state[own + TAIL_SEQ] = seq
+    state[own + TSVAL] = tsval
     if state[own + LAST_DATA_NS]:
         state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
     state[own + LAST_DATA_NS] = t_ns
@@ -324,7 +326,9 @@ def _again(
     beyond = ((end - nxt + HALF) & MASK) - HALF
     since = missing_since(state, own, seq, end) if state[own + HOLE_COUNT] else -1
     least = round_trip(state, LEAST_HALF_RTT)
-    if since >= 0 and t_ns - since < max(REORDERED, least - (least >> 2)):
+    newest = state[own + TSVAL]
+    overtaken = tsval >= 0 and newest >= 0 and (tsval - newest) & MASK >= HALF
+    if overtaken or (since >= 0 and t_ns - since < max(REORDERED, least - (least >> 2))):
         cause = OUT_OF_ORDER
     else:
         cause = cause_of(state, own, t_ns, seq, end, tsval)
@@ -332,6 +336,7 @@ def _again(
         state[SINCE_ORIGINAL] = t_ns - (state[place + 1] if place >= 0 else max(since, 0) or t_ns)
         state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
         state[own + LAST_DATA_NS] = t_ns
+        state[own + TSVAL] = tsval
         state[own + TIMED_NS] = -1  # Karn: an ACK from now on may be for either
     state[CAUSE] = cause
     if since >= 0:
