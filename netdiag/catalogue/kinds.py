@@ -1,0 +1,47 @@
+"""A value whose model is named by its `kind`: {kind: redis-py, settings: ...} -> RedisPyClient.
+
+The rule this file guards: the kind is read first, so that every other mistake is reported against
+that kind's own model, and unknown kinds are answered with the known ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from netdiag.units import did_you_mean, shown
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class ByKind:
+    """`Annotated[A | B, ByKind({"a": A, "b": B}, default="a")]`: teaches pydantic the choice."""
+
+    def __init__(self, models: Mapping[str, type[Any]], *, default: str) -> None:
+        self.models = models
+        self.default = default
+
+    def _with_kind(self, raw: object) -> dict[str, Any]:
+        if not isinstance(raw, Mapping):
+            raise ValueError(f"{shown(raw)} is not a mapping; write {{kind: {self.default}}}")
+        kind = raw.get("kind", self.default)
+        if not isinstance(kind, str) or kind not in self.models:
+            raise ValueError(f"kind {shown(kind)} is not known; "
+                             f"{did_you_mean(kind, tuple(self.models))}")
+        return {**raw, "kind": kind}
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415  (only where a schema is built)
+
+        choices = {kind: handler.generate_schema(model) for kind, model in self.models.items()}
+        return core_schema.no_info_before_validator_function(
+            self._with_kind, core_schema.tagged_union_schema(choices, "kind"))
+
+    def __get_pydantic_json_schema__(
+        self, core: Any, handler: Any  # noqa: ANN401  (pydantic's contract)
+    ) -> dict[str, Any]:
+        return {"anyOf": [handler(one) for one in core["schema"]["choices"].values()]}

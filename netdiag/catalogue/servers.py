@@ -1,0 +1,89 @@
+"""The servers a scenario can name: how each is chosen and configured, and the defaults that count.
+
+The rule this file guards: configuration goes to the server as it is written; only the few
+parameters that decide when a server notices a dead client are known here, with their defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from netdiag.catalogue.kinds import ByKind
+from netdiag.units import CLOSED, Written, one_of, shown
+
+ConfigValue = str | int | float
+
+REDIS_DEFAULTS: dict[str, ConfigValue] = {
+    "tcp-keepalive": 300,
+    "timeout": 0,
+    "maxclients": 10000,
+    "tcp-backlog": 511,
+}
+"""Since Redis 3.2.1 and in every Valkey (redis.conf). `timeout` never ends a blocked client."""
+KEEPALIVE_PROBES = 3
+"""anet.c: TCP_KEEPIDLE n, TCP_KEEPINTVL n/3 (at least 1), TCP_KEEPCNT 3."""
+
+
+def _config(raw: object) -> dict[str, ConfigValue]:
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"{shown(raw)} is not a mapping; write {{tcp-keepalive: 60}}")
+    for name, value in raw.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name):
+            raise ValueError(f"{shown(name)} is not a server parameter; write one such as "
+                             "tcp-keepalive")
+        if not isinstance(value, str | int | float):
+            raise ValueError(f"parameter '{name}' is {shown(value)}; write a plain value")
+    words = {True: "yes", False: "no"}
+    return {name: words[value] if isinstance(value, bool) else value
+            for name, value in raw.items()}
+
+
+def _binary(raw: object) -> str | None:
+    if raw is None or (isinstance(raw, str) and raw.strip()):
+        return raw
+    raise ValueError(f"{shown(raw)} is not a program; write redis-server, a path, or null for the "
+                     "embedded Valkey")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisServer:
+    """A Redis or Valkey server."""
+
+    __pydantic_config__ = CLOSED
+
+    kind: Annotated[Literal["redis"], one_of("redis")] = "redis"
+    """Which server this is."""
+    binary: Annotated[str | None, Written(_binary, {"type": ["string", "null"]})] = None
+    """Which program; null: the embedded Valkey, else a name on PATH or a path."""
+    config: Annotated[Mapping[str, ConfigValue], Written(_config, {
+        "type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]},
+    })] = field(default_factory=dict)
+    """Parameters of redis.conf, handed to the server as they are."""
+
+    @property
+    def tcp_keepalive(self) -> int | None:
+        """Seconds of silence before the server probes a client; None: never."""
+        value = str(self.config.get("tcp-keepalive", REDIS_DEFAULTS["tcp-keepalive"]))
+        return int(value) or None if value.isascii() and value.isdigit() else None
+
+
+Server = RedisServer
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKind:
+    """A row of SERVERS."""
+
+    model: type[Any]
+    about: str
+
+
+SERVERS: dict[str, ServerKind] = {
+    "redis": ServerKind(RedisServer, "Redis or Valkey; without `binary` the embedded Valkey"),
+}
+ServerField = Annotated[
+    Server, ByKind({name: row.model for name, row in SERVERS.items()}, default="redis")]
+"""A server as scenarios write it."""

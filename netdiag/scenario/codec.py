@@ -1,0 +1,62 @@
+"""Values <-> plain JSON: every dataclass of a Plan as a dict that names its class.
+
+The rule this file guards: reading a plan back gives the same values, needs neither pydantic nor
+YAML, and can build nothing but the classes of the closed table CLASSES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from netdiag.catalogue.clients import UNSET, ExecClient, Keepalive, RedisPyClient, RedisPySettings
+from netdiag.catalogue.servers import RedisServer
+from netdiag.faults.fault import FAULTS, Fault
+from netdiag.faults.trigger import EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger
+from netdiag.scenario import expectation as ex
+from netdiag.scenario import formula as fo
+from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Workload
+
+TAG = "$is"
+CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
+    ExecClient, Keepalive, RedisPyClient, RedisPySettings, RedisServer,
+    Fault, EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger,
+    *(row.params for row in FAULTS.values()),
+    Exit, LabSettings, Pause, Produce, Workload,
+    ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.ErrorIs, ex.Findings,
+    fo.Number, fo.Setting, fo.Operation, fo.Call,
+)}
+_FIELDS = {cls: tuple(f.name for f in fields(cls)) for cls in CLASSES.values()}
+
+
+def pack(value: Any) -> Any:  # noqa: ANN401  (any value of a plan)
+    """A value -> dicts, lists and scalars; unset settings are left out."""
+    names = _FIELDS.get(type(value))
+    if names is not None:
+        packed = {TAG: type(value).__name__}
+        for name in names:
+            held = getattr(value, name)
+            if held is not UNSET:
+                packed[name] = pack(held)
+        return packed
+    if isinstance(value, Mapping):
+        return {key: pack(held) for key, held in value.items()}
+    if isinstance(value, tuple | list):
+        return [pack(held) for held in value]
+    return value
+
+
+def unpack(packed: Any) -> Any:  # noqa: ANN401  (any value of a plan)
+    """What `pack` gave -> the same value. Raises ValueError for a class that is not in CLASSES."""
+    if isinstance(packed, list):
+        return tuple(unpack(one) for one in packed)
+    if not isinstance(packed, dict):
+        return packed
+    name = packed.get(TAG)
+    held = {key: unpack(one) for key, one in packed.items() if key != TAG}
+    if name is None:
+        return held
+    if name not in CLASSES:
+        raise ValueError(f"{name!r} is not a value of a plan; use the netdiag that wrote it")
+    return CLASSES[name](**held)

@@ -1,0 +1,130 @@
+"""A Plan: the cells of a scenario, fully resolved, in a fixed order; and its way through JSON.
+
+The rule this file guards: a plan is complete. Whoever runs a cell or judges it needs nothing of
+the scenario file any more; and reading a plan is fast, because every runner does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netdiag.catalogue.clients import (
+    UNSET,
+    Client,
+    Keepalive,
+    RedisPyClient,
+    RedisPySettings,
+    redis_py_defaults,
+)
+from netdiag.catalogue.servers import RedisServer, Server
+from netdiag.scenario.codec import pack, unpack
+from netdiag.scenario.workload import LabSettings, Pause, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdiag.faults.fault import Fault
+    from netdiag.scenario.expectation import Expectation
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One point of the matrix.
+
+    id: short, readable, a safe directory name, unique in the plan; choices: axis path -> what was
+    chosen, as text; duration: seconds from the client's first SYN; hosts: host -> sysctl -> value.
+    """
+
+    id: str
+    index: int
+    seed: int
+    choices: Mapping[str, str] = field(default_factory=dict)
+    lab: LabSettings = LabSettings()  # noqa: RUF009  (frozen)
+    server: Server = RedisServer()  # noqa: RUF009
+    clients: Mapping[str, Client] = field(default_factory=lambda: {"client": RedisPyClient()})
+    workload: Workload = Workload()  # noqa: RUF009
+    hosts: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    duration: float = 30.0
+
+    @property
+    def client(self) -> Client:
+        """The client; of several, the first."""
+        return next(iter(self.clients.values()))
+
+    def values(self, version: str | None = None) -> dict[str, float | None]:
+        """What formulas may speak of: name (formula.NAMES) -> seconds or count; None: it has no
+        value. Unset settings are left out unless the library's version tells their default."""
+        settings = self.client.settings
+        if version is not None:
+            settings = settings.over(redis_py_defaults(version))
+        after = self.workload.after_error
+        found: dict[str, float | None] = {
+            **_settings_values(settings),
+            "block": self.workload.block,
+            "pause": after.pause if isinstance(after, Pause) else None,
+            "tcp_keepalive": self.server.tcp_keepalive,
+            "duration": self.duration,
+        }
+        return found
+
+
+def _settings_values(settings: RedisPySettings) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name in ("read_timeout", "connect_timeout", "user_timeout", "health_check_interval",
+                 "retry"):
+        value = getattr(settings, name)
+        if value is not UNSET:
+            found[name] = value
+    keepalive = settings.keepalive
+    if isinstance(keepalive, Keepalive):
+        found |= dict(zip(_KEEPALIVE, (keepalive.total, *keepalive.timings), strict=True))
+    elif keepalive is None:
+        found |= dict.fromkeys(_KEEPALIVE)
+    return found
+
+
+_KEEPALIVE = ("keepalive", "keepalive_idle", "keepalive_interval", "keepalive_count")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A scenario, expanded. digest: sha256 of the text(s) that it was read from."""
+
+    scenario: str
+    about: str
+    digest: str
+    seed: int
+    cells: tuple[Cell, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON: dicts, lists and scalars."""
+        return {"version": VERSION, "scenario": self.scenario, "about": self.about,
+                "digest": self.digest, "seed": self.seed,
+                "cells": [{name: pack(getattr(cell, name)) for name in _CELL} for cell in
+                          self.cells]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Plan:
+        """What `to_json` gave -> the same Plan. Raises ValueError when it is something else."""
+        if plain.get("version") != VERSION:
+            raise ValueError(f"the plan has version {plain.get('version')!r}, this netdiag reads "
+                             f"{VERSION}; run the scenario again")
+        cells = tuple(Cell(**{name: unpack(one[name]) for name in _CELL})
+                      for one in plain["cells"])
+        return cls(scenario=plain["scenario"], about=plain["about"], digest=plain["digest"],
+                   seed=plain["seed"], cells=cells)
+
+
+_CELL = tuple(Cell.__dataclass_fields__)
+
+
+def seed_of(seed: int, cell_id: str) -> int:
+    """A cell's own seed, 0 to 2**63 - 1: it depends on nothing but the scenario's and its id."""
+    digest = hashlib.sha256(f"{seed}:{cell_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
