@@ -131,7 +131,8 @@ def fork(main: Callable[[], int], name: str) -> Child:
     code = 1
     try:
         die_with_parent()
-        if os.getppid() == parent:
+        # 0: the parent lives in an outer pid namespace, where it cannot be told from init
+        if os.getppid() in (parent, 0):
             code = main()
     except BaseException:  # noqa: BLE001 - the child's last word, whatever went wrong
         traceback.print_exc()

@@ -37,10 +37,10 @@ class Lab(Protocol):
         """Fork a child on that host; `main` usually ends in an exec."""
         ...
 
-    def netlink(self, side: Side, groups: int = 0) -> socket.socket | None:
-        """A NETLINK_SOCK_DIAG socket of that host's kernel; None where the kernel's view cannot be had."""
+    def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
+        """A NETLINK_SOCK_DIAG socket of that host's kernel, member of `groups`; None where the kernel's view cannot be had."""
         ...
 
-    def dropped(self) -> int:
-        """Frames that the kernel dropped before the cable could see them, so far."""
+    def dropped(self) -> tuple[int, int]:
+        """Frames that the kernel dropped before the cable could see them, so far, at each end."""
         ...

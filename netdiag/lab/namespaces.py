@@ -55,7 +55,7 @@ class NamespaceLab:
         self._spaces = spaces
         self._links = _LINKS[family]
         self._ports = ports
-        self._dropped = 0
+        self._dropped = [0, 0]
 
     def address(self, side: Side) -> str:
         return self._links[side].ip
@@ -70,20 +70,20 @@ class NamespaceLab:
 
         return fork(on_host, name)
 
-    def netlink(self, side: Side, groups: int = 0) -> socket.socket | None:
+    def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
         with inside_network(self._spaces[side]):
             made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
             made.bind((0, 0))
-        for group in range(1, groups + 1):
+        for group in groups:
             made.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
         return made
 
-    def dropped(self) -> int:
+    def dropped(self) -> tuple[int, int]:
         # PACKET_STATISTICS counts from its last reading, and every socket has its own count
-        for port in self._ports:
+        for side, port in enumerate(self._ports):
             _, drops = struct.unpack("II", port.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
-            self._dropped += drops
-        return self._dropped
+            self._dropped[side] += drops
+        return self._dropped[0], self._dropped[1]
 
 
 @contextmanager

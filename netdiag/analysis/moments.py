@@ -1,0 +1,83 @@
+"""The events of a cell, with the questions that the rest of the analysis asks of them.
+
+Holds the one conversion from CLOCK_MONOTONIC nanoseconds to seconds since the cell's origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netdiag.analysis.model import FaultEffect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netdiag.recording import Event
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A cell's events in the order of time, and where its clock begins (`origin`, ns)."""
+
+    events: tuple[Event, ...]
+    origin: int
+
+    def since(self, t: int) -> float:
+        """Absolute ns -> seconds since the origin."""
+        return (t - self.origin) / SECOND
+
+    def of(self, lane: str | None = None, *whats: str) -> Iterator[Event]:
+        """The events of a lane (None: of any) with one of these names (none: with any)."""
+        for event in self.events:
+            if lane in (None, event.lane) and (not whats or event.what in whats):
+                yield event
+
+    def first(self, lane: str, *whats: str) -> Event | None:
+        return next(self.of(lane, *whats), None)
+
+    def last(self, lane: str, *whats: str) -> Event | None:
+        found = None
+        for found in self.of(lane, *whats):
+            pass
+        return found
+
+    @property
+    def end(self) -> int:
+        """When the cell ended: its `end` event, or the last thing that was recorded (ns)."""
+        end = self.first("netdiag", "end")
+        if end is not None:
+            return end.t
+        return self.events[-1].t if self.events else self.origin
+
+
+def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]:
+    """What the cable said of each fault; the summary at the end is missing when the cable was killed."""
+    edges: dict[str, dict[str, Event]] = {}
+    summaries: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event.lane != "cable" or "fault" not in event.data:
+            continue
+        name = str(event.data["fault"])
+        if event.what == "fault":
+            edges.setdefault(name, {}).setdefault(str(event.data.get("edge")), event)
+        elif event.what == "fault_summary":
+            summaries[name] = dict(event.data)
+    return tuple(_effect(name, edges.get(name, {}), summaries.get(name, {}), origin)
+                 for name in dict.fromkeys((*edges, *summaries)))
+
+
+def _effect(name: str, edges: dict[str, Event], summary: dict[str, Any], origin: int) -> FaultEffect:
+    began, healed = edges.get("active"), edges.get("healed")
+    told = {**(dict(began.data) if began else {}), **summary}
+    packet = began.data.get("packet") if began else None
+    return FaultEffect(
+        name=name, verb=str(told.get("verb", "")), trigger=str(told.get("trigger", "")),
+        began_ns=began.t if began else None, healed_ns=healed.t if healed else None,
+        began=(began.t - origin) / SECOND if began else None,
+        healed=(healed.t - origin) / SECOND if healed else None,
+        packet=packet if isinstance(packet, int) else None,
+        taken=dict(summary.get("taken") or {}), injected=int(summary.get("injected") or 0),
+        why_not=summary.get("why_not"))

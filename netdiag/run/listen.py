@@ -1,0 +1,66 @@
+"""The client's own words -> events, whatever it says.
+
+Lines that keep the contract of `netdiag.clients` become events of the client's lane with the client's own
+time; anything else becomes a `garbage` event, cut and escaped. Nothing a client writes can disturb a cell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from netdiag.recording import OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netdiag.run.recorder import Recorder
+
+WORDS = frozenset({"connect", "disconnect", "call", "return", "got", "error", "reconnect"})
+_LONGEST_LINE = 65536
+_SHOWN = 200
+_GARBAGE_KEPT = 20
+
+
+class ClientVoice:
+    """Reads the events pipe of one client; `heard` is told each word that keeps the contract."""
+
+    def __init__(self, fd: int, recorder: Recorder, heard: Callable[[str], None]) -> None:
+        self._fd = fd
+        self._recorder = recorder
+        self._heard = heard
+        self._rest = b""
+        self._began = time.monotonic_ns()
+        self._garbage = 0
+
+    def ready(self) -> bool:
+        """Take what is there; false when the client has closed its end."""
+        data = os.read(self._fd, _LONGEST_LINE)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE or (not data and self._rest):
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            self._line(line)
+        return bool(data)
+
+    def _line(self, line: bytes) -> None:
+        now = time.monotonic_ns()
+        try:
+            row = json.loads(line)
+            what, outcome, data = row["what"], row["outcome"], row.get("data", {})
+            t = row["t"]
+            kept = what in WORDS and outcome in OUTCOMES and isinstance(data, dict) and isinstance(t, int)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            kept = False
+        if not kept:
+            self._garbage += 1
+            if self._garbage <= _GARBAGE_KEPT:
+                self._recorder.note("client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1])
+            return
+        # a clock that is not CLOCK_MONOTONIC shows as a time before the start or in the future
+        t = t if self._began <= t <= now else now
+        self._recorder.record("client.app", what, outcome, data, t=t)
+        self._heard(what)

