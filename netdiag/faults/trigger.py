@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from netdiag.tcp.labels import NAMES as LABELS
-from netdiag.tcp.phases import PHASES
 from netdiag.units import (
     CLOSED,
     Duration,
@@ -47,6 +46,8 @@ TAKES_OWN_PACKET: dict[str, bool] = {
     "reply_delivered": False,
     "closing": True,
 }
+"""Every phase of `netdiag.tcp.phases`, and whether a cut there takes the packet that meets it."""
+PHASES = tuple(TAKES_OWN_PACKET)
 
 FAULT_EVENTS = ("active", "healed")
 CLIENT_EVENTS = ("call", "return", "error", "got", "connect", "reconnect")

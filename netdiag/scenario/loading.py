@@ -25,11 +25,12 @@ from netdiag.scenario.matrix import (
     make_points,
     read_condition,
     read_matrix,
+    seed_of,
 )
 from netdiag.scenario.mistakes import translate
 from netdiag.scenario.nodes import Listing, Mistake, Table, Unreadable, compose, plain
 from netdiag.scenario.paths import Nowhere, misplaced, put, split, without
-from netdiag.scenario.plan import Cell, Plan, seed_of
+from netdiag.scenario.plan import Cell, Plan
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations
 from netdiag.scenario.sources import Source, read_sources
 from netdiag.units import shown

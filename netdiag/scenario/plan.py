@@ -6,7 +6,6 @@ the scenario file any more; and reading a plan is fast, because every runner doe
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +121,3 @@ class Plan:
 
 
 _CELL = tuple(Cell.__dataclass_fields__)
-
-
-def seed_of(seed: int, cell_id: str) -> int:
-    """A cell's own seed, 0 to 2**63 - 1: it depends on nothing but the scenario's and its id."""
-    digest = hashlib.sha256(f"{seed}:{cell_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1

@@ -22,6 +22,7 @@ from netdiag.catalogue.clients import Client, ClientField, RedisPyClient
 from netdiag.catalogue.hosts import Sysctls  # noqa: TC001  (pydantic reads annotations)
 from netdiag.catalogue.servers import RedisServer, ServerField
 from netdiag.faults.fault import Fault  # noqa: TC001
+from netdiag.scenario.bounds import parse_bound, text_of
 from netdiag.scenario.expectation import (
     KINDS,
     ErrorIs,
@@ -29,8 +30,6 @@ from netdiag.scenario.expectation import (
     ExpectationKind,
     Findings,
     Flag,
-    parse_bound,
-    text_of,
 )
 from netdiag.scenario.workload import LabSettings, Workload
 from netdiag.tcp.labels import NAMES as LABELS
