@@ -13,7 +13,7 @@ from typing import Final
 MASK: Final = 0xFFFFFFFF
 HALF: Final = 0x80000000
 
-RING: Final = 24  # how many new transmissions a side's history holds, three ints each
+RING: Final = 24  # how many new transmissions a side's history holds, four ints each
 HOLES: Final = 8  # how many missing ranges a side's record holds, three ints each
 
 # one side of the connection
@@ -64,8 +64,8 @@ PROBE_FIRST_NS: Final = 43  # the first of the probes that stand unanswered
 TSVAL: Final = 44  # of this side's last transmission; -1: none had one
 RING_AT: Final = 45
 HOLE_COUNT: Final = 46
-RING_BASE: Final = 47  # RING times (end, first sent at, TSval)
-HOLE_BASE: Final = RING_BASE + 3 * RING  # HOLES times (left, right, seen missing at)
+RING_BASE: Final = 47  # RING times (start, end, first sent at, TSval)
+HOLE_BASE: Final = RING_BASE + 4 * RING  # HOLES times (left, right, seen missing at)
 SIDE: Final = HOLE_BASE + 3 * HOLES
 
 # answers about the segment that track() was last called with

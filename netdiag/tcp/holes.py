@@ -24,29 +24,27 @@ if TYPE_CHECKING:
     from collections.abc import MutableSequence
 
 
-def remember(state: MutableSequence[int], own: int, end: int, t_ns: int, tsval: int) -> None:
-    """Note that bytes up to `end` were first sent at `t_ns`."""
+def remember(
+    state: MutableSequence[int], own: int, start: int, end: int, t_ns: int, tsval: int
+) -> None:
+    """Note that the bytes from `start` to `end` were first sent at `t_ns`."""
     at = state[own + RING_AT]
     state[own + RING_AT] = at + 1 if at + 1 < RING else 0
-    place = own + RING_BASE + 3 * at
-    state[place] = end
-    state[place + 1] = t_ns
-    state[place + 2] = tsval
+    place = own + RING_BASE + 4 * at
+    state[place] = start
+    state[place + 1] = end
+    state[place + 2] = t_ns
+    state[place + 3] = tsval
 
 
 def recall(state: MutableSequence[int], own: int, seq: int) -> int:
     """Where the first sending of the byte `seq` is noted, or -1 when it is not (any more)."""
-    best = -1
-    least = HALF
     for index in range(RING):
-        place = own + RING_BASE + 3 * index
-        if state[place + 1] == 0:
-            continue
-        ahead = (state[place] - seq) & MASK
-        if 0 < ahead < least:
-            least = ahead
-            best = place
-    return best if least < HALF >> 1 else -1
+        place = own + RING_BASE + 4 * index
+        start = state[place]
+        if (seq - start) & MASK < (state[place + 1] - start) & MASK:
+            return place
+    return -1
 
 
 def add_hole(state: MutableSequence[int], own: int, left: int, right: int, t_ns: int) -> None:

@@ -103,7 +103,7 @@ def cause_of(
 
 def _is_double(state: MutableSequence[int], own: int, t_ns: int, seq: int, tsval: int) -> bool:
     place = recall(state, own, seq)
-    return place >= 0 and state[place + 2] == tsval and t_ns - state[place + 1] < DOUBLED
+    return place >= 0 and state[place + 3] == tsval and t_ns - state[place + 2] < DOUBLED
 
 
 def _asked_for(state: MutableSequence[int], own: int, seq: int) -> bool:

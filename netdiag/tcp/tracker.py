@@ -25,7 +25,6 @@ from netdiag.tcp.acks import acknowledge, pure_ack
 from netdiag.tcp.fields import (
     ANSWERED,
     CAUSE,
-    CHALLENGED,
     DSACK,
     FIN_PASSED,
     FIN_SENT,
@@ -33,8 +32,6 @@ from netdiag.tcp.fields import (
     HALF,
     HANDSHAKE,
     HOLE_COUNT,
-    ISN,
-    ISN_KNOWN,
     LAST_DATA_NS,
     LAST_NS,
     LEAST_HALF_RTT,
@@ -42,43 +39,28 @@ from netdiag.tcp.fields import (
     NEW_BYTES,
     NXT,
     RST_VERDICT,
-    SACK_OK,
-    SACK_TOP,
-    SACKED,
     SEEN,
     SIDE,
     SINCE_ORIGINAL,
     SINCE_PREVIOUS,
     STEP,
-    SYN_NS,
-    SYN_STEP,
     TAIL_SEQ,
     TCP_STATE,
     TIMED_END,
     TIMED_NS,
     TSVAL,
-    UNA,
-    UNA_KNOWN,
     UNANSWERED,
-    WINDOW,
     WSCALE,
 )
 from netdiag.tcp.holes import add_hole, fill, missing_since, recall, remember
 from netdiag.tcp.labels import Label
-from netdiag.tcp.resent import MS, RTO, UNKNOWN, cause_of, round_trip
+from netdiag.tcp.lifecycle import join, reset, synchronise
+from netdiag.tcp.resent import MS, cause_of, round_trip
 from netdiag.tcp.states import (
-    CLOSING,
     EVENTS,
     GOT_FIN,
-    GOT_SYN_ACK,
-    JOINED,
-    LAST_ACK,
     NEXT,
-    RESET,
     SENT_FIN,
-    SENT_SYN,
-    SENT_SYN_ACK,
-    SYN_SENT,
 )
 
 if TYPE_CHECKING:
@@ -89,15 +71,10 @@ SYN_FLAG: Final = 2
 RST_FLAG: Final = 4
 ACK_FLAG: Final = 16
 
-SYN: Final = int(Label.SYN)
-SYN_AGAIN: Final = int(Label.SYN_RETRANSMISSION)
-SYN_ACK: Final = int(Label.SYN_ACK)
-SYN_ACK_AGAIN: Final = int(Label.SYN_ACK_RETRANSMISSION)
 DATA: Final = int(Label.DATA)
 FIN: Final = int(Label.FIN)
 FIN_AGAIN: Final = int(Label.FIN_RETRANSMISSION)
 OUT_OF_ORDER: Final = int(Label.OUT_OF_ORDER)
-RST: Final = int(Label.RST)
 KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
 ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
 
@@ -132,16 +109,16 @@ def track(
     state[STEP] = state[CAUSE] = state[SINCE_ORIGINAL] = state[SINCE_PREVIOUS] = 0
     state[ANSWERED] = state[RST_VERDICT] = state[DSACK] = state[NEW_BYTES] = 0
     if flags & RST_FLAG:
-        label = _reset(state, own, peer, t_ns, seq, ack, flags)
+        label = reset(state, own, peer, t_ns, seq, ack, flags)
         if not state[RST_VERDICT]:
             return label  # nobody's word: it tells nothing about the side it names
     elif flags & SYN_FLAG:
-        label = _synchronise(
+        label = synchronise(
             state, own, peer, t_ns, seq, ack, flags, length, window, wscale, sack_permitted, tsval
         )
     else:
         if not state[own + SEEN]:
-            _join(state, own, peer, seq)
+            join(state, own, peer, seq)
         scaled = window
         if state[own + WSCALE] > 0 and state[peer + WSCALE] >= 0:
             scaled = window << state[own + WSCALE]
@@ -167,116 +144,6 @@ def track(
     return label
 
 
-def _join(state: MutableSequence[int], own: int, peer: int, seq: int) -> None:
-    """A side first seen in mid-life; it cannot be behind what the peer acknowledged."""
-    if state[own + UNA_KNOWN] and 0 < (state[own + UNA] - seq) & MASK < HALF:
-        seq = state[own + UNA]
-    state[own + SEEN] = 1
-    state[own + NXT] = seq
-    state[own + TAIL_SEQ] = (seq - 1) & MASK
-    if not state[own + UNA_KNOWN]:
-        state[own + UNA] = seq
-    for base in (own, peer):
-        state[base + TCP_STATE] = NEXT[state[base + TCP_STATE] * EVENTS + JOINED]
-
-
-def _synchronise(
-    state: MutableSequence[int],
-    own: int,
-    peer: int,
-    t_ns: int,
-    seq: int,
-    ack: int,
-    flags: int,
-    length: int,
-    window: int,
-    wscale: int,
-    sack_permitted: bool,
-    tsval: int,
-) -> int:
-    answer = flags & ACK_FLAG
-    if state[own + SEEN]:
-        if not state[own + ISN_KNOWN] or seq != state[own + ISN]:
-            state[peer + CHALLENGED] = 1
-            return SYN_ACK if answer else SYN
-        gap = t_ns - state[own + LAST_DATA_NS]
-        asked = answer and (t_ns - state[peer + LAST_NS]) * 2 < gap  # by the client's repeated SYN
-        state[CAUSE] = UNKNOWN if asked else RTO
-        state[own + SYN_STEP] += 1
-        state[STEP] = state[own + SYN_STEP]
-        state[SINCE_PREVIOUS] = gap
-        state[SINCE_ORIGINAL] = t_ns - state[own + SYN_NS]
-        state[own + TIMED_NS] = -1
-    else:
-        _open(state, own, t_ns, seq, length, window, wscale, sack_permitted, tsval)
-        event = SENT_SYN_ACK if answer else SENT_SYN
-        state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + event]
-    state[own + LAST_DATA_NS] = t_ns
-    state[own + UNANSWERED] += 1
-    again = state[STEP] > 0
-    if not answer:
-        return SYN_AGAIN if again else SYN
-    if not state[peer + SEEN]:
-        _join(state, peer, own, ack)
-        state[peer + ISN] = (ack - 1) & MASK
-    if ack == state[peer + NXT]:
-        state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + GOT_SYN_ACK]
-    acknowledge(state, own, peer, t_ns, ack, window, -1, -1, -1)
-    state[peer + HANDSHAKE] = 1
-    return SYN_ACK_AGAIN if again else SYN_ACK
-
-
-def _open(
-    state: MutableSequence[int],
-    own: int,
-    t_ns: int,
-    seq: int,
-    length: int,
-    window: int,
-    wscale: int,
-    sack_permitted: bool,
-    tsval: int,
-) -> None:
-    end = (seq + 1 + length) & MASK
-    state[own + SEEN] = state[own + ISN_KNOWN] = state[own + UNA_KNOWN] = 1
-    state[own + ISN] = state[own + UNA] = state[own + TAIL_SEQ] = seq
-    state[own + NXT] = state[own + TIMED_END] = end
-    state[own + SYN_NS] = state[own + TIMED_NS] = t_ns
-    state[own + WINDOW] = window
-    state[own + WSCALE] = wscale
-    state[own + SACK_OK] = 1 if sack_permitted else 0
-    state[NEW_BYTES] = length
-    remember(state, own, end, t_ns, tsval)
-
-
-def _reset(
-    state: MutableSequence[int], own: int, peer: int, t_ns: int, seq: int, ack: int, flags: int
-) -> int:
-    """RFC 9293, 3.5.2 and RFC 5961, 3.2, as Linux does it in tcp_validate_incoming."""
-    verdict = 0
-    if state[peer + TCP_STATE] == SYN_SENT:
-        verdict = 2 if flags & ACK_FLAG and ack == state[peer + NXT] else 0
-    elif not state[own + SEEN] and not state[own + UNA_KNOWN]:
-        verdict = 2
-    else:
-        last = state[own + NXT] if state[own + SEEN] else state[own + UNA]
-        base = state[own + UNA] if state[own + UNA_KNOWN] else last
-        closing = state[peer + TCP_STATE] in (CLOSING, LAST_ACK) and seq == (last - 1) & MASK
-        sacked = state[own + SACKED] and seq == state[own + SACK_TOP]
-        if seq in (last, base) or sacked or closing:
-            verdict = 2
-        elif (seq - base) & MASK < max(state[peer + WINDOW], 1):
-            verdict = 1
-            state[peer + CHALLENGED] = 1
-    if verdict == 2:
-        state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + RESET]
-        state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + RESET]
-    state[RST_VERDICT] = verdict
-    if state[own + LAST_NS]:
-        state[SINCE_PREVIOUS] = t_ns - state[own + LAST_NS]
-    return RST
-
-
 def _fresh(
     state: MutableSequence[int],
     own: int,
@@ -297,7 +164,7 @@ def _fresh(
     if state[own + TIMED_NS] < 0:
         state[own + TIMED_END] = end
         state[own + TIMED_NS] = t_ns
-    remember(state, own, end, t_ns, tsval)
+    remember(state, own, seq, end, t_ns, tsval)
     state[own + NXT] = end
     state[own + TAIL_SEQ] = seq
     state[own + TSVAL] = tsval
@@ -333,7 +200,11 @@ def _again(
     else:
         cause = cause_of(state, own, t_ns, seq, end, tsval)
         place = recall(state, own, seq)
-        state[SINCE_ORIGINAL] = t_ns - (state[place + 1] if place >= 0 else max(since, 0) or t_ns)
+        if place >= 0:
+            state[SINCE_ORIGINAL] = t_ns - state[place + 2]
+        elif since >= 0:
+            state[SINCE_ORIGINAL] = t_ns - since
+
         state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
         state[own + LAST_DATA_NS] = t_ns
         state[own + TSVAL] = tsval
@@ -344,7 +215,7 @@ def _again(
     fin = flags & FIN_FLAG
     again = fin and state[own + FIN_SENT]
     if 0 < beyond < REACH:
-        remember(state, own, end, t_ns, tsval)
+        remember(state, own, nxt, end, t_ns, tsval)
         state[own + NXT] = end
         state[NEW_BYTES] += beyond - fin
         if fin and not state[own + FIN_SENT]:
