@@ -196,6 +196,13 @@ def parse_name(raw: object) -> str:
                      "beginning with a letter or a digit")
 
 
+def parse_scalar(raw: object) -> str | int | float | bool:
+    """Text, a number, true or false, as it is; no list, no mapping, no null."""
+    if isinstance(raw, str | int | float):
+        return raw
+    raise ValueError(f"{shown(raw)} is not a plain value; write text or a number")
+
+
 def format_share(share: float) -> str:
     """A share of 1 -> `10%`, `0.5%`."""
     return f"{_trimmed(share * 100, 3)}%"
@@ -294,5 +301,8 @@ Count = Annotated[int, whole(0, 10**6)]
 """0 or more."""
 Positive = Annotated[int, whole(1, 10**6)]
 """1 or more."""
+SCALAR = Written(parse_scalar, {"type": ["string", "number", "boolean"]})
+Scalar = Annotated[str | int | float | bool, SCALAR]
+"""A value that is passed on as it is."""
 Name = Annotated[str, Written(parse_name, {"type": "string", "pattern": NAME_PATTERN})]
 """A name a person gives: letters, digits, `.`, `_`, `-`; safe in paths and reports."""

@@ -14,7 +14,17 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 from netdiag.catalogue.kinds import ByKind
-from netdiag.units import CLOSED, DURATION, Written, either, one_of, parse_duration, shown, whole
+from netdiag.units import (
+    CLOSED,
+    DURATION,
+    Scalar,
+    Written,
+    either,
+    one_of,
+    parse_duration,
+    shown,
+    whole,
+)
 
 
 class Unset(Enum):
@@ -97,19 +107,14 @@ _SPELT = {
 _SET_BY_LAB = {"host", "port", "connection_pool", "unix_socket_path"}
 
 
-def _options(raw: object) -> dict[str, Any]:
-    if not isinstance(raw, Mapping):
-        raise ValueError(f"{shown(raw)} is not a mapping; write {{protocol: 2}}")
-    for name, value in raw.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,63}", name):
-            raise ValueError(f"{shown(name)} is not a keyword argument; write one such as protocol")
-        if name in _SPELT:
-            raise ValueError(f"'{name}' is the setting '{_SPELT[name]}'; write it there")
-        if name in _SET_BY_LAB:
-            raise ValueError(f"'{name}' is chosen by the lab; leave it out")
-        if isinstance(value, list | dict):
-            raise ValueError(f"option '{name}' is {shown(value)}; write a plain value")
-    return dict(raw)
+def _option(raw: object) -> str:
+    if not isinstance(raw, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,63}", raw):
+        raise ValueError(f"{shown(raw)} is not a keyword argument; write one such as protocol")
+    if raw in _SPELT:
+        raise ValueError(f"option '{raw}' is the setting '{_SPELT[raw]}'; write it there")
+    if raw in _SET_BY_LAB:
+        raise ValueError(f"option '{raw}' is chosen by the lab; leave it out")
+    return raw
 
 
 _OR_NONE = either(DURATION, {None: None})
@@ -134,7 +139,7 @@ class RedisPySettings:
     """How often the library repeats a failed command by itself (retry)."""
     health_check_interval: _DurationSetting = UNSET
     """PING before a command when the connection was silent for longer than this."""
-    options: Annotated[Mapping[str, Any], Written(_options, {"type": "object"})] = field(
+    options: Mapping[Annotated[str, Written(_option, {})], Scalar | None] = field(
         default_factory=dict)
     """Further keyword arguments, passed through to redis.Redis."""
 

@@ -33,26 +33,29 @@ SYSCTLS: dict[str, str] = {
 }
 """What matters here, with the kernel's default; others that begin with net. can be set, too."""
 
-HostName = str
 _NAME = re.compile(r"net(\.[a-z0-9_-]{1,64}){2,6}")
 
 
-def _sysctls(raw: object) -> dict[str, str | int]:
-    if not isinstance(raw, Mapping):
-        raise ValueError(f"{shown(raw)} is not a mapping; write {{net.ipv4.tcp_retries2: 8}}")
-    by_end = {name.rsplit(".", 1)[1]: name for name in SYSCTLS}
-    for name, value in raw.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            near = f"did you mean '{by_end[name]}'?" if name in by_end else \
-                did_you_mean(name, tuple(SYSCTLS)) if "tcp" in str(name) else \
-                "write one such as net.ipv4.tcp_retries2"
-            raise ValueError(f"{shown(name)} is not a network sysctl; {near}")
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise ValueError(f"sysctl '{name}' is {shown(value)}; write a whole number or text")
-    return dict(raw)
+_BY_END = {name.rsplit(".", 1)[1]: name for name in SYSCTLS}
 
 
-Sysctls = Annotated[Mapping[str, str | int], Written(_sysctls, {
-    "type": "object", "propertyNames": {"pattern": r"^net\.", },
-    "additionalProperties": {"type": ["integer", "string"]}})]
+def _sysctl(raw: object) -> str:
+    if isinstance(raw, str) and _NAME.fullmatch(raw):
+        return raw
+    meant = _BY_END.get(str(raw), str(raw))
+    hint = did_you_mean(meant, tuple(SYSCTLS)) if "tcp" in meant else \
+        "write one such as net.ipv4.tcp_retries2"
+    raise ValueError(f"{shown(raw)} is not a network sysctl; {hint}")
+
+
+def _value(raw: object) -> str | int:
+    if isinstance(raw, str | int) and not isinstance(raw, bool) and raw != "":
+        return raw
+    raise ValueError(f"{shown(raw)} is no sysctl's value; write a whole number or text")
+
+
+Sysctls = Mapping[
+    Annotated[str, Written(_sysctl, {"pattern": r"^net\."})],
+    Annotated[str | int, Written(_value, {"type": ["integer", "string"]})],
+]
 """sysctl name -> value, as written."""

@@ -7,12 +7,12 @@ parameters that decide when a server notices a dead client are known here, with 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003  (pydantic reads annotations)
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from netdiag.catalogue.kinds import ByKind
-from netdiag.units import CLOSED, Written, one_of, shown
+from netdiag.units import CLOSED, SCALAR, Written, one_of, parse_scalar, shown
 
 ConfigValue = str | int | float
 
@@ -27,18 +27,16 @@ KEEPALIVE_PROBES = 3
 """anet.c: TCP_KEEPIDLE n, TCP_KEEPINTVL n/3 (at least 1), TCP_KEEPCNT 3."""
 
 
-def _config(raw: object) -> dict[str, ConfigValue]:
-    if not isinstance(raw, Mapping):
-        raise ValueError(f"{shown(raw)} is not a mapping; write {{tcp-keepalive: 60}}")
-    for name, value in raw.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name):
-            raise ValueError(f"{shown(name)} is not a server parameter; write one such as "
-                             "tcp-keepalive")
-        if not isinstance(value, str | int | float):
-            raise ValueError(f"parameter '{name}' is {shown(value)}; write a plain value")
-    words = {True: "yes", False: "no"}
-    return {name: words[value] if isinstance(value, bool) else value
-            for name, value in raw.items()}
+def _parameter(raw: object) -> str:
+    if isinstance(raw, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,63}", raw):
+        return raw
+    raise ValueError(f"{shown(raw)} is not a server parameter; write one such as tcp-keepalive")
+
+
+def _value(raw: object) -> ConfigValue:
+    if isinstance(raw, bool):
+        return "yes" if raw else "no"
+    return parse_scalar(raw)
 
 
 def _binary(raw: object) -> str | None:
@@ -58,9 +56,10 @@ class RedisServer:
     """Which server this is."""
     binary: Annotated[str | None, Written(_binary, {"type": ["string", "null"]})] = None
     """Which program; null: the embedded Valkey, else a name on PATH or a path."""
-    config: Annotated[Mapping[str, ConfigValue], Written(_config, {
-        "type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]},
-    })] = field(default_factory=dict)
+    config: Mapping[
+        Annotated[str, Written(_parameter, {"pattern": "^[a-z][a-z0-9-]*$"})],
+        Annotated[ConfigValue, Written(_value, SCALAR.schema)],
+    ] = field(default_factory=dict)
     """Parameters of redis.conf, handed to the server as they are."""
 
     @property

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from netdiag.errors import ScenarioError
 from netdiag.scenario.checks import check_cell
+from netdiag.scenario.composing import compose
 from netdiag.scenario.matrix import (
     Condition,
     Point,
@@ -28,7 +29,7 @@ from netdiag.scenario.matrix import (
     seed_of,
 )
 from netdiag.scenario.mistakes import translate
-from netdiag.scenario.nodes import Listing, Mistake, Table, Unreadable, compose, plain
+from netdiag.scenario.nodes import Listing, Mistake, Table, Unreadable, plain
 from netdiag.scenario.paths import Nowhere, misplaced, put, split, without
 from netdiag.scenario.plan import Cell, Plan
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import netdiag
 from netdiag.errors import ScenarioError
-from netdiag.scenario.nodes import Leaf, Table, Unreadable, compose
+from netdiag.scenario.composing import compose
+from netdiag.scenario.nodes import Leaf, Table, Unreadable
 from netdiag.units import did_you_mean, shown
 
 _SUFFIXES = (".yaml", ".yml")

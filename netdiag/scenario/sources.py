@@ -11,16 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netdiag.errors import ScenarioError
-from netdiag.scenario.nodes import (
-    MAX_BYTES,
-    Entry,
-    Leaf,
-    Mistake,
-    Place,
-    Table,
-    Unreadable,
-    compose,
-)
+from netdiag.scenario.composing import MAX_BYTES, compose
+from netdiag.scenario.nodes import Entry, Leaf, Mistake, Place, Table, Unreadable
 from netdiag.scenario.paths import merge
 from netdiag.scenario.shelf import find
 from netdiag.units import shown
