@@ -40,7 +40,8 @@ GOT_FIN: Final = 5
 GOT_ACK_OF_FIN: Final = 6
 RESET: Final = 7
 JOINED: Final = 8  # first seen in the middle of its life
-EVENTS: Final = 9
+CROSSED_FIN: Final = 9  # sent a FIN that does not acknowledge the peer's FIN: they crossed
+EVENTS: Final = 10
 
 _EDGES: Final = {
     (CLOSED, SENT_SYN): SYN_SENT,
@@ -53,6 +54,7 @@ _EDGES: Final = {
     (ESTABLISHED, SENT_FIN): FIN_WAIT_1,
     (ESTABLISHED, GOT_FIN): CLOSE_WAIT,
     (CLOSE_WAIT, SENT_FIN): LAST_ACK,
+    (CLOSE_WAIT, CROSSED_FIN): CLOSING,
     (FIN_WAIT_1, GOT_ACK_OF_FIN): FIN_WAIT_2,
     (FIN_WAIT_1, GOT_FIN): CLOSING,
     (FIN_WAIT_2, GOT_FIN): TIME_WAIT,

@@ -49,6 +49,7 @@ from netdiag.tcp.fields import (
     TIMED_END,
     TIMED_NS,
     TSVAL,
+    UNA,
     UNANSWERED,
     WSCALE,
 )
@@ -57,6 +58,7 @@ from netdiag.tcp.labels import Label
 from netdiag.tcp.lifecycle import join, reset, synchronise
 from netdiag.tcp.resent import MS, cause_of, round_trip
 from netdiag.tcp.states import (
+    CROSSED_FIN,
     EVENTS,
     GOT_FIN,
     NEXT,
@@ -228,7 +230,9 @@ def _again(
 
 def _finish(state: MutableSequence[int], own: int, peer: int) -> None:
     """The FIN has been sent; the peer gets it once no byte before it is missing."""
-    state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + SENT_FIN]
+    behind = (state[peer + UNA] - state[peer + FIN_SEQ] - 1) & MASK >= HALF
+    event = CROSSED_FIN if state[peer + FIN_SENT] and behind else SENT_FIN
+    state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + event]
     if not state[own + HOLE_COUNT]:
         state[own + FIN_PASSED] = 1
         state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + GOT_FIN]
