@@ -62,9 +62,10 @@ def shown(value: object) -> str:
 
 def did_you_mean(wrong: object, known: Sequence[str]) -> str:
     """`did you mean 'x'?` when one of the known words is near, else what is allowed."""
-    near = get_close_matches(str(wrong)[:60].lower(), known, n=1, cutoff=0.6)
+    folded = {word.lower(): word for word in known}
+    near = get_close_matches(str(wrong)[:60].lower(), folded, n=1, cutoff=0.6)
     if near:
-        return f"did you mean '{near[0]}'?"
+        return f"did you mean '{folded[near[0]]}'?"
     return "write one of: " + ", ".join(known) if known else "nothing is allowed here"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from netdiag.units import did_you_mean, shown
+from netdiag.units import one_of, shown
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -26,11 +26,18 @@ class ByKind:
     def _with_kind(self, raw: object) -> dict[str, Any]:
         if not isinstance(raw, Mapping):
             raise ValueError(f"{shown(raw)} is not a mapping; write {{kind: {self.default}}}")
-        kind = raw.get("kind", self.default)
-        if not isinstance(kind, str) or kind not in self.models:
-            raise ValueError(f"kind {shown(kind)} is not known; "
-                             f"{did_you_mean(kind, tuple(self.models))}")
-        return {**raw, "kind": kind}
+        return {"kind": self.default, **raw}
+
+    def _kind(self, raw: Mapping[str, Any]) -> str:
+        kind = raw["kind"]
+        return kind if isinstance(kind, str) and kind in self.models else ""
+
+    def _unknown(self) -> CoreSchema:
+        """An unknown kind is reported at its key, and nothing else of that value is."""
+        from pydantic_core import core_schema  # noqa: PLC0415  (only where a schema is built)
+
+        return core_schema.typed_dict_schema({"kind": core_schema.typed_dict_field(
+            core_schema.no_info_plain_validator_function(one_of(*self.models).parse))})
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -38,10 +45,11 @@ class ByKind:
         from pydantic_core import core_schema  # noqa: PLC0415  (only where a schema is built)
 
         choices = {kind: handler.generate_schema(model) for kind, model in self.models.items()}
+        choices[""] = self._unknown()
         return core_schema.no_info_before_validator_function(
-            self._with_kind, core_schema.tagged_union_schema(choices, "kind"))
+            self._with_kind, core_schema.tagged_union_schema(choices, self._kind))
 
     def __get_pydantic_json_schema__(
         self, core: Any, handler: Any  # noqa: ANN401  (pydantic's contract)
     ) -> dict[str, Any]:
-        return {"anyOf": [handler(one) for one in core["schema"]["choices"].values()]}
+        return {"anyOf": [handler(one) for kind, one in core["schema"]["choices"].items() if kind]}

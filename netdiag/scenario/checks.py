@@ -6,28 +6,34 @@ refused when it is loaded, and not found out by a run that ends as UNKNOWN.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdiag.catalogue.clients import ExecClient
 from netdiag.faults.trigger import FAULT_EVENTS, EventTrigger, TimeTrigger, Trigger
-from netdiag.scenario.nodes import Mistake, Node, Table
+from netdiag.scenario.nodes import Mistake, Node, Place, Table
 from netdiag.scenario.paths import look
 from netdiag.units import did_you_mean, format_duration
 
 if TYPE_CHECKING:
-    from netdiag.faults.fault import Fault
+    from netdiag.scenario.expectation import Expectation
     from netdiag.scenario.plan import Cell
     from netdiag.scenario.schema import CellFile
 
 Found = Iterator[tuple[tuple[str, ...], str]]
 
 
-def check_cell(cell: Cell, file: CellFile, root: Table) -> Iterator[Mistake]:
-    """The mistakes of a cell, each at the value that it is about."""
+def check_cell(cell: Cell, file: CellFile, root: Table,
+               expected: Mapping[Expectation, Place]) -> Iterator[Mistake]:
+    """The mistakes of a cell, each at the value that it is about; expected: the cell's
+    expectations and where they are written."""
     for check in _CHECKS:
         for path, what in check(cell, file):
             yield Mistake(_nearest(root, path).place, what)
+    for expectation, place in expected.items():
+        for what in _formula(cell, expectation):
+            yield Mistake(place, what)
 
 
 def _nearest(root: Node, path: tuple[str, ...]) -> Node:
@@ -54,47 +60,59 @@ def _names(cell: Cell, file: CellFile) -> Found:
         yield ("clients",), "no client is named; write {name: {kind: redis-py}}"
 
 
-def _triggers(cell: Cell) -> Iterator[tuple[tuple[str, ...], Trigger, Fault | None]]:
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """A trigger, where it is written, and the events that cannot come before it: its own."""
+
+    path: tuple[str, ...]
+    trigger: Trigger
+    own: tuple[str, tuple[str, ...]] = ("", ())
+
+
+def _waits(cell: Cell) -> Iterator[_Wait]:
     for number, fault in enumerate(cell.faults):
-        yield ("faults", str(number), "at"), fault.at, fault
+        yield _Wait(("faults", str(number), "at"), fault.at, (fault.name, FAULT_EVENTS))
         if fault.heal is not None:
-            yield ("faults", str(number), "heal"), fault.heal, None
+            yield _Wait(("faults", str(number), "heal"), fault.heal, (fault.name, ("healed",)))
     for number, produce in enumerate(cell.workload.produce):
-        yield ("workload", "produce", str(number), "at"), produce.at, None
+        yield _Wait(("workload", "produce", str(number), "at"), produce.at)
 
 
-def _can_fire(cell: Cell, file: CellFile) -> Found:
-    faults = {fault.name: fault for fault in cell.faults}
-    for path, trigger, own in _triggers(cell):
-        if isinstance(trigger, TimeTrigger) and trigger.time >= cell.duration:
-            yield path, f"the cell lasts {format_duration(cell.duration)}, so {trigger} never " \
-                        "comes; write an earlier time or a longer duration"
+def _times(cell: Cell, file: CellFile) -> Found:
+    for wait in _waits(cell):
+        if isinstance(wait.trigger, TimeTrigger) and wait.trigger.time >= cell.duration:
+            yield wait.path, f"the cell lasts {format_duration(cell.duration)}, so " \
+                             f"{wait.trigger} never comes; write an earlier time or a longer " \
+                             "duration"
+
+
+def _events(cell: Cell, file: CellFile) -> Found:
+    names = tuple(fault.name for fault in cell.faults)
+    for wait in _waits(cell):
+        trigger, (own, events) = wait.trigger, wait.own
         if not isinstance(trigger, EventTrigger) or trigger.event not in FAULT_EVENTS:
             continue
-        if trigger.fault is not None and trigger.fault not in faults:
-            yield (*path, "fault"), f"no fault is called '{trigger.fault}'; " \
-                                    f"{did_you_mean(trigger.fault, tuple(faults))}"
+        if trigger.fault is not None and trigger.fault not in names:
+            yield (*wait.path, "fault"), f"no fault is called '{trigger.fault}'; " \
+                                         f"{did_you_mean(trigger.fault, names)}"
             continue
-        meant = [faults[trigger.fault]] if trigger.fault else \
-            [fault for fault in cell.faults if fault is not own]
-        if own is not None and meant == [own]:
-            yield path, f"'{own.name}' waits for itself; name another event"
-        elif not meant:
-            yield path, f"no fault can be {trigger.event} here; name another event"
+        meant = [fault for fault in cell.faults if trigger.fault in (None, fault.name)
+                 and not (fault.name == own and trigger.event in events)]
+        if not meant:
+            yield wait.path, f"no other fault can be {trigger.event} first; name another event"
         elif trigger.event == "healed" and not any(fault.heals for fault in meant):
-            yield path, "no fault that is meant heals; give it 'heal' or 'for'"
+            yield wait.path, "no fault that is meant here heals; give it 'heal' or 'for'"
 
 
-def _formulas(cell: Cell, file: CellFile) -> Found:
+def _formula(cell: Cell, expectation: Expectation) -> Iterator[str]:
     values = cell.values()
-    for expectation in cell.expect:
-        for name in sorted(expectation.formula_names):
-            if name in values and values[name] is None:
-                yield ("expect",), f"cell {cell.id} has no {name}, so '{expectation}' has no " \
-                                   "value; give it one, or use 'when'"
-            elif name not in values and isinstance(cell.client, ExecClient):
-                yield ("expect",), f"'{expectation}' needs {name}, which nobody knows of a " \
-                                   "program; write it in client.settings"
+    for name in sorted(expectation.formula_names):
+        if name in values and values[name] is None:
+            yield f"cell {cell.id} has no {name}, so '{expectation.text}' has no value; " \
+                  "give it one, or use 'when'"
+        elif name not in values and isinstance(cell.client, ExecClient):
+            yield f"'{expectation.text}' needs {name}, which nobody knows of a program; " \
+                  "write it in client.settings"
 
 
 def _duration(cell: Cell, file: CellFile) -> Found:
@@ -102,4 +120,4 @@ def _duration(cell: Cell, file: CellFile) -> Found:
         yield ("duration",), "a cell that lasts no time shows nothing; write 30s"
 
 
-_CHECKS: tuple[Callable[[Cell, CellFile], Found], ...] = (_names, _can_fire, _formulas, _duration)
+_CHECKS: tuple[Callable[[Cell, CellFile], Found], ...] = (_names, _times, _events, _duration)

@@ -29,7 +29,7 @@ from netdiag.scenario.matrix import (
     seed_of,
 )
 from netdiag.scenario.mistakes import translate
-from netdiag.scenario.nodes import Listing, Mistake, Table, Unreadable, plain
+from netdiag.scenario.nodes import Listing, Mistake, Place, Table, Unreadable, plain
 from netdiag.scenario.paths import Nowhere, misplaced, put, split, without
 from netdiag.scenario.plan import Cell, Plan
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations
@@ -66,6 +66,13 @@ class _Entry:
     condition: Condition | None
     expectations: tuple[Expectation, ...]
     node: Table
+
+    def place(self, one: Expectation) -> Place:
+        """Where an expectation's bound is written."""
+        held = self.node.entries[one.kind].node
+        if isinstance(held, Table) and one.of is not None and one.of in held.entries:
+            return held.entries[one.of].node.place
+        return held.place
 
 
 def load(path: str | Path, *, settings: Sequence[str] = ()) -> Scenario:
@@ -174,8 +181,9 @@ def _cells(root: Table, seed: int, mistakes: list[Mistake]) -> list[Cell]:
             mistakes += translate(err, point.root)
             continue
         cell = _cell(file, point, name, index, seed)
-        cell = replace(cell, expect=_expected(entries, point, cell, mistakes))
-        mistakes += check_cell(cell, file, point.root)
+        expected = _expected(entries, point, cell, mistakes)
+        cell = replace(cell, expect=tuple(expected))
+        mistakes += check_cell(cell, file, point.root, expected)
         cells.append(cell)
     return cells
 
@@ -215,10 +223,10 @@ def _entries(root: Table, mistakes: list[Mistake]) -> list[_Entry]:
 
 
 def _expected(entries: Sequence[_Entry], point: Point, cell: Cell,
-              mistakes: list[Mistake]) -> tuple[Expectation, ...]:
-    """What is expected of a cell: an entry with `when` beats one without; two of a rank that
-    speak of the same thing are a mistake."""
-    chosen: dict[tuple[str, str | None], tuple[bool, Expectation]] = {}
+              mistakes: list[Mistake]) -> dict[Expectation, Place]:
+    """What is expected of a cell, and where that is written: an entry with `when` beats one
+    without; two of a rank that speak of the same thing are a mistake."""
+    chosen: dict[tuple[str, str | None], tuple[bool, Expectation, Place]] = {}
     for entry in entries:
         if entry.condition and not point.matches(entry.condition):
             continue
@@ -226,10 +234,10 @@ def _expected(entries: Sequence[_Entry], point: Point, cell: Cell,
         for one in entry.expectations:
             key = (one.kind, one.of)
             held = chosen.get(key)
+            place = entry.place(one)
             if held and held[0] == rank:
-                mistakes.append(Mistake(
-                    entry.node.entries[one.kind].key,
-                    f"'{one.kind}' is expected twice of cell {cell.id}; keep one"))
+                mistakes.append(Mistake(place, f"'{one.kind}' is expected twice of cell "
+                                               f"{cell.id}; keep one"))
             elif not held or rank:
-                chosen[key] = (rank, one)
-    return tuple(one for _, one in chosen.values())
+                chosen[key] = (rank, one, place)
+    return {one: place for _, one, place in chosen.values()}

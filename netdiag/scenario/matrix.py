@@ -218,14 +218,13 @@ def make_points(matrix: Matrix, root: Table, mistakes: list[Mistake]) -> list[Po
     points: list[Point] = []
     for choices in matrix.points():
         tree: Node = root
-        try:
-            for choice in choices:
+        for choice in choices:
+            try:
                 tree = put(tree, split(choice.axis), choice.node, choice.place)
-        except Nowhere as err:
-            mistakes.append(Mistake(choice.place, f"axis '{choice.axis}': {err}"))
-            continue
-        if isinstance(tree, Table):
-            points.append(Point(choices, tree))
+            except Nowhere as err:
+                mistakes.append(Mistake(choice.place, f"axis '{choice.axis}': {err}"))
+        assert isinstance(tree, Table)
+        points.append(Point(choices, tree))
     for condition in matrix.exclude:
         check_condition(condition, matrix, points, mistakes)
     kept = [point for point in points if not any(map(point.matches, matrix.exclude))]

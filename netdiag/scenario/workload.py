@@ -18,7 +18,6 @@ from netdiag.units import (
     Positive,
     Rate,
     Written,
-    did_you_mean,
     format_rate,
     one_of,
     parse_duration,
@@ -46,11 +45,8 @@ def _after_error(raw: object) -> AfterError:
         return Exit()
     if isinstance(raw, Mapping) and set(raw) == {"pause"}:
         return Pause(pause=parse_duration(raw["pause"]))
-    how = "write exit or {pause: 500ms}"
-    if isinstance(raw, str):
-        raise ValueError(f"{shown(raw)} is nothing to do after an error; "
-                         f"{did_you_mean(raw, ('exit',)) if raw[:1] == 'e' else how}")
-    raise ValueError(f"{shown(raw)} is nothing to do after an error; {how}")
+    raise ValueError(f"{shown(raw)} is nothing to do after an error; "
+                     "write exit or {pause: 500ms}")
 
 
 def _key(raw: object) -> str:
