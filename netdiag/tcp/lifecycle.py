@@ -142,7 +142,8 @@ def _open(
 ) -> None:
     end = (seq + 1 + length) & MASK
     state[own + SEEN] = state[own + ISN_KNOWN] = state[own + UNA_KNOWN] = 1
-    state[own + ISN] = state[own + UNA] = state[own + TAIL_SEQ] = seq
+    state[own + ISN] = state[own + UNA] = seq
+    state[own + TAIL_SEQ] = (seq - 1) & MASK  # a SYN is no byte that could be resent as data
     state[own + NXT] = state[own + TIMED_END] = end
     state[own + SYN_NS] = state[own + TIMED_NS] = t_ns
     state[own + WINDOW] = window

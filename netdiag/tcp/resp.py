@@ -62,6 +62,7 @@ class RespReader:
         self.open_name: bytes | None = None  # its first string, as sent: of a command, its name
         self.open_push = False  # whether it is a RESP3 push
         self.offset = 0  # of the next byte
+        self._value_start = 0
         self._line = bytearray()
         self._bulk_left = -1  # payload bytes still to come; -1: none is being read
         self._bulk_end = 0  # bytes of its CRLF still to come
@@ -70,6 +71,7 @@ class RespReader:
         self._stack: list[_Open] = []
         self._items = 0
         self._inline = False
+        self._ready: tuple[Value] | None = None  # a value that has just become whole
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes make whole."""
@@ -85,8 +87,6 @@ class RespReader:
                 self._settle(value, messages)
         self.offset = begin + size
         return messages
-
-    _ready: tuple[Value] | None = None  # a value that has just become whole
 
     def skip(self, count: int) -> None:
         """`count` bytes are missing here. Inside a long value that is no harm; elsewhere it is."""
@@ -122,7 +122,7 @@ class RespReader:
         end = data.find(b"\n", at)
         room = LINE - len(self._line)
         if (end if end >= 0 else len(data)) - at > room:
-            self._refuse(f"a line of more than {LINE} bytes at {self.offset}")
+            self._refuse(f"a line of more than {LINE} bytes at byte {self._value_start}")
             return at
         if end < 0:
             self._line += data[at:]
@@ -134,7 +134,7 @@ class RespReader:
         elif line.endswith(b"\r"):
             self._take(line[0], line[1:-1])
         else:
-            self._refuse(f"a line without CR before byte {self.offset + end - at}")
+            self._refuse(f"a line without CR at byte {self._value_start}")
         return end + 1
 
     def _begin(self, first: int) -> bool:
@@ -150,6 +150,7 @@ class RespReader:
             tls = " (TLS?)" if first in (0x14, 0x15, 0x16, 0x17) else ""
             self._refuse(f"byte 0x{first:02x} at {self.offset} begins nothing in RESP{tls}")
             return False
+        self._value_start = self.offset
         if self.open_start is None:
             self.open_start = self.offset
             self.open_push = first == _PUSH
@@ -171,13 +172,13 @@ class RespReader:
         number = _integer(body)
         aggregate = marker in _AGGREGATES
         if number is None or number < -1 or number > BULK:
-            self._refuse(f"no length in a header before byte {self.offset}: {body[:20]!r}")
+            self._refuse(f"no length in a header at byte {self._value_start}: {body[:20]!r}")
         elif self.commands and aggregate and number <= 0:
             self._forget()  # servers pass over an empty command
         elif number < 0 and marker in b"$*":
             self._ready = (None,)
         elif number < 0:
-            self._refuse(f"a negative length before byte {self.offset}")
+            self._refuse(f"a negative length at byte {self._value_start}")
         elif aggregate:
             self._open(marker, number * _AGGREGATES[marker])
         else:
@@ -185,7 +186,7 @@ class RespReader:
 
     def _open(self, marker: int, left: int) -> None:
         if len(self._stack) >= DEPTH:
-            self._refuse(f"more than {DEPTH} levels before byte {self.offset}")
+            self._refuse(f"more than {DEPTH} levels at byte {self._value_start}")
         elif left:
             self._stack.append(_Open(marker, left))
         elif marker != _ATTRIBUTE:
@@ -196,7 +197,7 @@ class RespReader:
         if marker == ord(":"):
             value = _integer(body)
             if value is None:
-                self._refuse(f"no number before byte {self.offset}: {body[:20]!r}")
+                self._refuse(f"no number at byte {self._value_start}: {body[:20]!r}")
                 return
         elif marker == ord("_"):
             value = None
