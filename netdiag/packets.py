@@ -11,14 +11,17 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 
-def reset_like(frame: bytes, *, seq: int, ack: int) -> bytes:
-    """A RST in the name of a frame's sender, to the same receiver, with exactly that sequence number.
+def reset_like(frame: bytes, *, reverse: bool, seq: int, ack: int) -> bytes:
+    """A RST on a frame's connection and in its direction (or the other one), with exactly that sequence number.
 
     `frame` is an Ethernet frame that carries TCP over IPv4 or IPv6; the answer is one too.
     """
     like = Ether(frame)
-    layer = like[IPv6] if IPv6 in like else like[IP]
-    network = (IPv6(src=layer.src, dst=layer.dst) if IPv6 in like
-               else IP(src=layer.src, dst=layer.dst, id=0, flags="DF"))
-    tcp = TCP(sport=like[TCP].sport, dport=like[TCP].dport, flags="RA", seq=seq, ack=ack, window=0)
-    return bytes(Ether(src=like.src, dst=like.dst) / network / tcp)
+    version = IPv6 if IPv6 in like else IP
+    ends = ("dst", "src") if reverse else ("src", "dst")
+    macs = [getattr(like, end) for end in ends]
+    addresses = [getattr(like[version], end) for end in ends]
+    ports = [getattr(like[TCP], end) for end in (("dport", "sport") if reverse else ("sport", "dport"))]
+    network = version(src=addresses[0], dst=addresses[1])
+    tcp = TCP(sport=ports[0], dport=ports[1], flags="RA", seq=seq, ack=ack, window=0)
+    return bytes(Ether(src=macs[0], dst=macs[1]) / network / tcp)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netdiag.cable.fault_run import FaultRun, Stage
-from netdiag.cable.reset import Receivers
+from netdiag.cable.reset import Resets
 from netdiag.cable.waiting import Signal
 from netdiag.faults.trigger import PhaseTrigger
-from netdiag.tcp.flows import Flows
+from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.phases import PhaseReader
 from netdiag.tcp.wire import parse_ethernet
 
@@ -68,8 +68,8 @@ class Core:
 
     def __init__(self, faults: Sequence[Fault], commands: frozenset[str],
                  signals: Mapping[str, Trigger] | None = None) -> None:
-        self._flows = Flows()
-        self._receivers = Receivers()
+        self._ends = BothEnds()
+        self._resets = Resets(self._ends)
         self._start: int | None = None
         self._faults = [FaultRun(fault) for fault in faults]
         self._signals = [Signal(name, trigger) for name, trigger in (signals or {}).items()]
@@ -85,7 +85,7 @@ class Core:
         segment = parse_ethernet(frame)
         phases: dict[str | None, tuple[Occurrence, ...]] = {}
         if segment is not None:
-            decision.seen = seen = self._flows.feed(t, segment)
+            decision.seen = seen = self._ends.sent(t, side, segment)
             phases = {key: reader.observe(seen) for key, reader in self._readers.items()}
             if self._start is None:
                 self._start = t
@@ -96,7 +96,9 @@ class Core:
             for signal in self._signals:
                 if signal.packet(t, decision.seen, phases):
                     decision.signals.append(signal.name)
-            self._receivers.note(decision.seen, frame, delivered=decision.taken is None)
+            self._resets.note(side, decision.seen.segment, frame)
+            if decision.taken is None:
+                self._ends.received(t, 1 - side, decision.seen.segment)
         self._inject(decision)
         return decision
 
@@ -134,7 +136,7 @@ class Core:
         for run in self._faults:
             for injection in run.injections():
                 side = _HOSTS.index(injection.to)
-                for frame in self._receivers.resets(side):
+                for frame in self._resets.towards(side):
                     run.made += 1
                     decision.injected.append(
                         Injected(side, frame, f"injected by fault {run.fault.name}: rst to {injection.to}"))

@@ -1,8 +1,8 @@
 """The cable's process: frames from one packet socket to the other, as the core decides, and onto the tape.
 
 Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded), signals
-(triggers that start a producer) and `seen` (which connections had frames, so that somebody may look at
-their sockets); in come the client's events and `stop`. Of two waiting frames the older goes first, by the
+(triggers that start a producer) and `seen` (which connections had frames, and their labels, so that somebody
+may look at their sockets); in come the client's events and `stop`. Of two waiting frames the older goes first, by the
 kernel's time stamps, so the order on the tape is the order on the wire.
 """
 
@@ -47,7 +47,7 @@ class CableLoop:
         self._tape = tape
         self._control = control
         self._pending: list[tuple[int, bytes] | None] = [None, None]
-        self._seen: dict[Connection, str] = {}
+        self._seen: dict[Connection, set[str]] = {}
         self._seen_at = 0
         self._going = True
 
@@ -134,6 +134,8 @@ class CableLoop:
             self._saw(decision.seen.segment, side, decision.seen.label.text)
 
     def _deliver(self, side: int, frame: bytes, comment: str | None) -> None:
+        # stamped before it is sent: the answer, stamped by the kernel, must not seem to come first
+        leaves = time.monotonic_ns()
         port = self._ports[side]
         while True:
             try:
@@ -142,7 +144,7 @@ class CableLoop:
                 select.select([], [port], [], 1.0)
                 continue
             break
-        self._tape.left(side, time.monotonic_ns(), frame, comment)
+        self._tape.left(side, leaves, frame, comment)
 
     def _act(self, decision: Decision, t: int) -> None:
         for injected in decision.injected:
@@ -159,8 +161,8 @@ class CableLoop:
         if self._seen and now >= self._seen_at + _SEEN_EVERY:
             self._seen_at = now
             rows: list[Json] = [
-                [str(ipaddress.ip_address(client)), cport, str(ipaddress.ip_address(server)), sport, label]
-                for (client, cport, server, sport), label in self._seen.items()]
+                [str(ipaddress.ip_address(client)), cport, str(ipaddress.ip_address(server)), sport, *sorted(labels)]
+                for (client, cport, server, sport), labels in self._seen.items()]
             self._seen = {}
             self._tell({"seen": rows, "t": now}, urgent=False)
 
@@ -168,7 +170,7 @@ class CableLoop:
         client, server = (segment.src, segment.sport), (segment.dst, segment.dport)
         if side == 1:
             client, server = server, client
-        self._seen[(*client, *server)] = label
+        self._seen.setdefault((*client, *server), set()).add(label)
 
     def _take_control(self) -> None:
         while True:

@@ -1,87 +1,38 @@
-"""What each receiver expects next, and the RST that it will accept.
+"""The RST that a host will accept: in its peer's name, with exactly the sequence number it expects next.
 
-Linux takes a RST only when its sequence number is exactly rcv_nxt (RFC 5961 as the kernel does it: in the
-window but not exact draws a challenge ACK). What a host has received is what the cable delivered to it, in
-order, and at least what it acknowledged itself.
+Linux takes a RST only when its sequence number is rcv_nxt (RFC 5961 as the kernel does it: inside the window
+but not exact draws a challenge ACK). What a host expects is known from its own end of the cable alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.tcp.wire import FIN, RST, SYN
-
 if TYPE_CHECKING:
-    from netdiag.tcp.flows import Observation
-
-_MASK = 0xFFFFFFFF
-_HALF = 0x80000000
-_HELD = 64
+    from netdiag.tcp.ends import BothEnds, Pair
+    from netdiag.tcp.wire import Segment
 
 
-class _Direction:
-    """One direction of one connection: what its receiver has, and a frame of it to take the header from."""
+class Resets:
+    """Remembers a frame of each connection, so that a RST can be made that looks like its peer's."""
 
-    __slots__ = ("acked", "ahead", "frame", "next")
+    def __init__(self, ends: BothEnds) -> None:
+        self._ends = ends
+        self._frames: dict[Pair, tuple[int, bytes]] = {}
 
-    def __init__(self) -> None:
-        self.next: int | None = None
-        self.acked = 0
-        self.ahead: list[tuple[int, int]] = []
-        self.frame = b""
+    def note(self, side: int, segment: Segment, frame: bytes) -> None:
+        """A frame that the host on `side` sent."""
+        own, peer = (segment.src, segment.sport), (segment.dst, segment.dport)
+        self._frames[(*own, *peer) if side == 0 else (*peer, *own)] = side, frame
 
-    def deliver(self, start: int, end: int) -> None:
-        if self.next is None:
-            self.next = end
-            return
-        self.ahead.append((start, end))
-        self.ahead.sort(key=lambda span: (span[0] - (self.next or 0)) & _MASK)
-        for left, right in list(self.ahead):
-            if not _after(left, self.next):
-                self.advance(right)
-                self.ahead.remove((left, right))
-        del self.ahead[_HELD:]
-
-    def advance(self, end: int) -> None:
-        if self.next is None or _after(end, self.next):
-            self.next = end
-
-
-def _after(a: int, b: int) -> bool:
-    """Whether sequence number a lies behind b, modulo 2**32."""
-    return 0 < ((a - b) & _MASK) < _HALF
-
-
-class Receivers:
-    """Both directions of every open connection, by flow; fed with each frame after its fate is known."""
-
-    def __init__(self) -> None:
-        self._flows: dict[int, tuple[_Direction, _Direction]] = {}
-
-    def note(self, seen: Observation, frame: bytes, *, delivered: bool) -> None:
-        """A frame passed; `delivered` tells whether its receiver got it."""
-        segment = seen.segment
-        if segment.flags & RST:
-            if delivered:
-                self._flows.pop(seen.flow, None)
-            return
-        pair = self._flows.setdefault(seen.flow, (_Direction(), _Direction()))
-        own, back = pair[seen.side], pair[1 - seen.side]
-        own.frame = frame
-        if delivered:
-            extra = bool(segment.flags & SYN) + bool(segment.flags & FIN)
-            own.deliver(segment.seq, (segment.seq + segment.length + extra) & _MASK)
-        if segment.ack and back.next is not None:
-            back.advance(segment.ack)
-        own.acked = segment.ack
-
-    def resets(self, side: int) -> list[bytes]:
-        """One RST for the host on `side` and each of its connections, in the peer's name."""
+    def towards(self, side: int) -> list[bytes]:
+        """One RST for the host on `side` and each connection that it believes in."""
         from netdiag.packets import reset_like  # noqa: PLC0415 - scapy, only where a fault needs it
 
         made = []
-        for pair in self._flows.values():
-            direction = pair[1 - side]
-            if direction.next is not None and direction.frame:
-                made.append(reset_like(direction.frame, seq=direction.next, ack=direction.acked))
+        for pair, flow in self._ends.open_at(side):
+            if pair in self._frames:
+                sender, frame = self._frames[pair]
+                made.append(reset_like(frame, reverse=sender == side, seq=flow.received_next(side),
+                                       ack=flow.next_seq(side)))
         return made

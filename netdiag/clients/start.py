@@ -6,6 +6,7 @@ not import 32 times); any other program is executed.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -34,6 +35,11 @@ def warm(clients: list[Client]) -> None:
     """Import what the shipped clients need, once, before anything is forked."""
     if not all(isinstance(client, ExecClient) for client in clients):
         import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
+
+
+def library_version(client: Client) -> str | None:
+    """The version of the library under test, or None where only the program knows."""
+    return None if isinstance(client, ExecClient) else importlib.metadata.version("redis")
 
 
 def start_client(lab: Lab, client: Client, workload: Mapping[str, Any], *,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
-from netdiag.clients.start import start_client
+from netdiag.clients.start import library_version, start_client
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork
@@ -163,7 +163,8 @@ class CellRun:
         os.close(writing)
         os.close(log)
         self._undo.callback(client.kill)
-        self._recorder.note("client.app", "start", "start", pid=client.pid, kind=self._cell.client.kind)
+        self._recorder.note("client.app", "start", "start", pid=client.pid, kind=self._cell.client.kind,
+                            version=library_version(self._cell.client))
         voice = ClientVoice(reading, self._recorder, self._heard)
         self._loop.on_readable(reading, lambda: voice.ready() or self._loop.forget(reading))
         self._loop.on_readable(client.pidfd, lambda: self._client_ended(client))
@@ -206,7 +207,7 @@ class CellRun:
             rows = said["seen"]
             self._frames_begin(said["t"])
             self._sockets.seen(((row[0], row[1]), (row[2], row[3])) for row in rows)
-            if _CHANGES & {row[4] for row in rows}:
+            if any(_CHANGES.intersection(row[4:]) for row in rows):
                 self._server_watch.look_twice()
         elif "done" in said:
             self._cable_done = True

@@ -85,7 +85,9 @@ def ask(diag: socket.socket, local: Endpoint, remote: Endpoint) -> SocketView | 
         if code in (errno.ENOENT, errno.ESTALE):
             return None
         raise OSError(code, f"sock_diag: {errno.errorcode.get(code, code)}")
-    return _view(answer[_HEADER.size:])
+    view = _view(answer[_HEADER.size:])
+    # without an exact match the kernel answers with the listener that would take the connection
+    return None if view.state == "LISTEN" else view
 
 
 def _request(local: Endpoint, remote: Endpoint) -> bytes:

@@ -1,0 +1,31 @@
+"""Recording -> Analysis: pure functions over what was recorded.
+
+wire       the tape: frames, labels, fates, replies
+moments    the events, and what became of each fault
+kernel     which kernel timer owned each interval; FIN-WAIT-1
+client     when and how the client noticed, and worked again
+messages   the fate of every message
+beliefs    zombies, and who believes what
+timeline   all of it in the order of time
+judge      expectations -> verdicts
+cell       one cell, put together; what makes it UNKNOWN
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdiag.analysis.cell import analyse_cell
+from netdiag.analysis.model import Analysis, CellAnalysis, Outcome, worst
+
+if TYPE_CHECKING:
+    from netdiag.recording import Recording
+    from netdiag.scenario import Plan
+
+__all__ = ["Analysis", "CellAnalysis", "Outcome", "analyse"]
+
+
+def analyse(recording: Recording, plan: Plan) -> Analysis:
+    """Explain and judge every cell of a recording. Raises RecordingError when files cannot be read."""
+    cells = tuple(analyse_cell(cell, recording.cell(cell.id)) for cell in plan.cells)
+    return Analysis(plan.scenario, plan.about, worst([cell.outcome for cell in cells]), cells)

@@ -1,0 +1,106 @@
+"""Who believes what about a connection: its client's kernel, the wire, the application, the server.
+
+A zombie is a connection that one side still believes in and the other has forgotten; the four beliefs side
+by side are the picture of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdiag.analysis.client import asleep
+from netdiag.analysis.model import Belief, Zombie
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdiag.analysis.kernel import SocketState
+    from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import WireLog
+
+_BELIEVES = ("ESTABLISHED", "CLOSE-WAIT")
+
+
+def subject(wire: WireLog, began: int | None) -> str | None:
+    """The connection a cell is about: the last one that had frames before the fault, else the first."""
+    before = [frame.client for frame in wire.frames if began is None or frame.t <= began]
+    if before:
+        return before[-1]
+    return wire.frames[0].client if wire.frames else None
+
+
+def zombies(sockets: Mapping[tuple[str, str], SocketState], moments: Moments) -> tuple[Zombie, ...]:
+    """The connections in which one side believes at the end, although the other does not."""
+    found = []
+    for (side, client), own in sockets.items():
+        other = sockets.get(("server" if side == "client" else "client", client))
+        if own.gone is not None or own.state not in _BELIEVES or other is None:
+            continue
+        if other.gone is None and other.state in (*_BELIEVES, "SYN-RECEIVED", "SYN-SENT"):
+            continue
+        since = other.gone if other.gone is not None else other.since
+        peer = "server" if side == "client" else "client"
+        how = "has no such socket" if other.gone is not None else f"is in {other.state}"
+        found.append(Zombie(side, client, moments.since(since),
+                            f"the {side} still believes in {client}, the {peer} {how} since "
+                            f"{moments.since(since):+.2f} s"))
+    return tuple(found)
+
+
+def four_beliefs(client: str, sockets: Mapping[tuple[str, str], SocketState], wire: WireLog,
+                 moments: Moments) -> tuple[Belief, ...]:
+    """What each observer holds for true of one connection at the cell's end."""
+    return (_of_kernel(sockets.get(("client", client)), moments), _of_wire(client, wire, moments),
+            _of_application(moments), _of_server(client, moments))
+
+
+def _of_kernel(own: SocketState | None, moments: Moments) -> Belief:
+    if own is None:
+        return Belief("client's kernel", "no socket was seen", None)
+    if own.gone is not None:
+        return Belief("client's kernel", f"no such socket any more (it was {own.state})",
+                      moments.since(own.gone))
+    timer = "no timer running" if own.timer == "none" else f"{own.timer} timer running"
+    orphan = ", owned by no process" if own.orphan else ""
+    return Belief("client's kernel", f"{own.state}, {timer}{orphan}", moments.since(own.since))
+
+
+def _of_wire(client: str, wire: WireLog, moments: Moments) -> Belief:
+    frames = [frame for frame in wire.frames if frame.client == client]
+    if not frames:
+        return Belief("the wire", "no packet of this connection", None)
+    last = frames[-1]
+    fate = ", taken" if last.taken else ""
+    return Belief("the wire", f"silent; the last packet was {last.label.replace('_', ' ')} "
+                              f"from the {last.sender}{fate}", moments.since(last.t))
+
+
+def _of_application(moments: Moments) -> Belief:
+    ended = moments.first("client.app", "exit")
+    if ended is not None:
+        return Belief("the application", f"ended with code {ended.data.get('code')}", moments.since(ended.t))
+    sleep = asleep(moments)
+    if sleep is None:
+        return Belief("the application", "not seen asleep", None)
+    name, since = sleep
+    return Belief("the application", f"asleep in {name}", moments.since(since))
+
+
+def _of_server(client: str, moments: Moments) -> Belief:
+    known: dict[str, object] | None = None
+    forgotten: int | None = None
+    seen = False
+    for event in moments.of("server.app", "client_list"):
+        rows = event.data.get("clients")
+        row = next((row for row in rows if isinstance(row, dict) and row.get("addr") == client), None) \
+            if isinstance(rows, list) else None
+        if row is not None:
+            known, seen, forgotten = dict(row), True, None
+        elif seen and forgotten is None:
+            known, forgotten = None, event.t
+    if known is not None:
+        return Belief("the server", f"CLIENT LIST still has it (id={known.get('id')} flags={known.get('flags')} "
+                                    f"cmd={known.get('cmd')})", None)
+    if forgotten is not None:
+        return Belief("the server", "CLIENT LIST has forgotten it", moments.since(forgotten))
+    return Belief("the server", "CLIENT LIST never had it", None)

@@ -1,0 +1,116 @@
+"""The client's events -> when and how it noticed, and when it really worked again.
+
+It has noticed when its library or application does something about the fault: an error, a connection
+dropped, a new dial, an exit. A socket that dies without anybody being told is not noticing.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any, Final
+
+from netdiag.analysis.model import Notice
+
+if TYPE_CHECKING:
+    from netdiag.analysis.moments import Moments
+    from netdiag.recording import Event
+
+_WORDS: Final = ("error", "exit", "disconnect", "connect")
+_TOGETHER = 100_000_000
+
+_BY_ERRNO: Final = {
+    errno.ECONNRESET: "a RST from the peer", errno.ECONNREFUSED: "a RST to its SYN (refused)",
+    errno.EPIPE: "a RST from the peer", errno.EHOSTUNREACH: "an unreachable host (ARP or ICMP)",
+    errno.ENETUNREACH: "an unreachable network",
+}
+_BY_TIMER: Final = {
+    "keepalive": "the kernel's keepalive timer", "retransmission": "the kernel's retransmission timer",
+    "persist": "the kernel's persist timer",
+}
+
+
+def notice(moments: Moments, began: int | None) -> Notice | None:
+    """When the client noticed a fault that began at `began` (ns); None: it never did."""
+    if began is None:
+        return None
+    told = [event for event in moments.of("client.app", *_WORDS)
+            if event.t >= began and (event.what, event.outcome) != ("connect", "ok")]
+    if not told:
+        return None
+    first = told[0]
+    together = [event for event in told if event.t - first.t <= _TOGETHER]
+    best = _best(together)
+    text, data = _how(best), dict(best.data)
+    number = data.get("errno")
+    return Notice(
+        t=(first.t - began) / 1e9, how=text, by=_by(moments, best, first.t),
+        type=str(data["type"]) if data.get("type") else None,
+        errno=number if isinstance(number, int) else None, message=str(data.get("message", ""))[:300])
+
+
+def _best(together: list[Event]) -> Event:
+    """What says most about a group of events: the application's error, unless the library dialled first."""
+    for event in together:
+        if event.what == "error" or (event.what == "connect" and event.outcome == "start"):
+            return event
+    return next((event for event in together if event.what == "connect"), together[0])
+
+
+def _how(event: Event) -> str:
+    if event.what == "error":
+        return "the application got an error"
+    if event.what == "exit":
+        return f"the client ended with code {event.data.get('code')}"
+    if event.what == "connect" and event.outcome == "fail":
+        return "the library could not connect"
+    return "the library dropped the connection and dialled again by itself"
+
+
+def _by(moments: Moments, event: Event, t: int) -> str:
+    """Which clock told it: a kernel timer, a segment of the peer, or the client's own timeout."""
+    number = event.data.get("errno")
+    if isinstance(number, int) and number in _BY_ERRNO:
+        return _BY_ERRNO[number]
+    if number == errno.ETIMEDOUT:
+        return _BY_TIMER.get(_timer_before(moments, t), "a timer of the kernel")
+    if event.what == "exit":
+        return "its end"
+    if "closed" in str(event.data.get("message", "")).lower():
+        return "a FIN from the peer"
+    timer = _timer_before(moments, t)
+    if event.what in ("connect", "disconnect") and event.outcome != "fail":
+        return "the client's own timeout" if timer in ("none", "") else f"the client ({timer} timer pending)"
+    return "the client's own timeout"
+
+
+def _timer_before(moments: Moments, t: int) -> str:
+    last: Any = ""
+    for event in moments.of("client.kernel", "socket"):
+        if event.t >= t:
+            break
+        last = event.data.get("timer", "")
+    return str(last)
+
+
+def recovered(moments: Moments, healed: int | None) -> float | None:
+    """Seconds from the healing until a message was really consumed; None: it never was."""
+    if healed is None:
+        return None
+    return next(((event.t - healed) / 1e9 for event in moments.of("client.app", "got")
+                 if event.t >= healed), None)
+
+
+def asleep(moments: Moments) -> tuple[str, int] | None:
+    """The system call in which the client was seen last, and since when (ns); None: it does not sleep."""
+    last = moments.last("client.app", "sleep")
+    ended = moments.first("client.app", "exit")
+    if last is None or ended is not None or not last.data.get("syscall"):
+        return None
+    fd = last.data.get("fd")
+    return f"{last.data['syscall']}({f'fd {fd}' if fd is not None else ''})", last.t
+
+
+def false_timeouts(moments: Moments, began: int | None) -> int:
+    """Errors while the link was healthy: before the first fault, or in a cell without one."""
+    limit = began if began is not None else moments.end
+    return sum(1 for event in moments.of("client.app", "error") if event.t < limit)

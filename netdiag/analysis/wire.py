@@ -1,0 +1,197 @@
+"""The tape -> what was on the wire: every frame as it came to the cable, its label and its fate.
+
+Each frame's label is the one its sender's end of the cable gives, and the phases are read as the cable read
+them; what was handed on is the other end's copy and tells that it was delivered. Replies are read out of the streams, on both ends, so the
+analysis knows when a message left the server and when it reached the client's host.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from netdiag.tcp.ends import BothEnds
+from netdiag.tcp.pcapng import INBOUND, MAGIC, Packet, Statistics, Truncated, read_pcapng
+from netdiag.tcp.phases import PhaseReader
+from netdiag.tcp.resp import RespReader, Value
+from netdiag.tcp.stream import Piece, Stream
+from netdiag.tcp.wire import SYN, endpoint_text, parse_ethernet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdiag.tcp.flows import Observation
+    from netdiag.tcp.wire import Segment
+
+_SIDES = ("client", "server")
+_MAKER = "injected"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One TCP frame at the cable; `t` in ns of CLOCK_MONOTONIC, `client` the connection's client endpoint.
+
+    `taken` says why it went no further; `injected`, that the cable made it (for the host on side `side`).
+    """
+
+    number: int
+    t: int
+    side: int
+    client: str
+    seen: Observation | None
+    segment: Segment
+    taken: str | None = None
+    injected: str | None = None
+    phases: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.seen.label.text if self.seen is not None else "rst"
+
+    @property
+    def sender(self) -> str:
+        return _SIDES[self.side]
+
+
+@dataclass
+class Reply:
+    """A message of the server: when its first byte left, how often it was sent, when it was there whole."""
+
+    client: str
+    value: Value
+    left: int
+    packet: int
+    seq: int
+    sent: int = 1
+    taken: int = 0
+    arrived: int | None = None
+
+
+@dataclass
+class WireLog:
+    """All that a tape holds."""
+
+    frames: list[Frame] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    strangers: int = 0
+    dropped: int | None = None
+    truncated: bool = False
+
+    def counts(self) -> Counter[str]:
+        """Frames by label, as their senders sent them."""
+        return Counter(frame.label for frame in self.frames if frame.injected is None)
+
+
+class _Replies:
+    """The server's messages of one connection, read at one end of the cable."""
+
+    def __init__(self) -> None:
+        self._stream = Stream()
+        self._reader = RespReader(commands=False)
+        self._starts: list[tuple[int, Frame]] = []
+
+    def feed(self, frame: Frame) -> list[tuple[Value, Frame, int]]:
+        """Messages that this frame makes whole: value, the frame of their first byte, their first seq."""
+        segment = frame.segment
+        if segment.flags & SYN:
+            self._stream.synchronise(segment.seq)
+        found = []
+        for piece in self._stream.feed(segment.seq, segment.payload, segment.length, frame.number):
+            if not isinstance(piece, Piece):
+                self._reader.skip(piece.end - piece.start)
+                continue
+            self._starts.append((piece.start, frame))
+            for message in self._reader.feed(piece.data):
+                while len(self._starts) > 1 and self._starts[1][0] <= message.start:
+                    self._starts.pop(0)
+                start, first = self._starts[0]
+                seq = (first.segment.seq + message.start - start) & 0xFFFFFFFF
+                found.append((message.value, first, seq))
+        return found
+
+
+def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog:
+    """Read a cell's tape; a tape that a crash cut short gives what it holds, a missing one nothing.
+
+    `wall_offset` (ns) is what the run added to CLOCK_MONOTONIC; `commands` are the workload's own. Raises RecordingError when the file cannot
+    be read.
+    """
+    log = WireLog()
+    if not path.exists() or path.stat().st_size < len(MAGIC):
+        return log
+    reader = _TapeReader(log, commands)
+    for block in read_pcapng(path):
+        if isinstance(block, Packet):
+            reader.packet(block, block.t_ns - wall_offset)
+        elif isinstance(block, Statistics):
+            log.dropped = (log.dropped or 0) + max(0, block.dropped)
+        elif isinstance(block, Truncated):
+            log.truncated = True
+    return log
+
+
+class _TapeReader:
+    """Takes the packets of a tape in their order and fills the log."""
+
+    def __init__(self, log: WireLog, commands: frozenset[str]) -> None:
+        self._log = log
+        self._ends = BothEnds()
+        self._phases = PhaseReader(commands)
+        self._server: dict[str, _Replies] = {}
+        self._client: dict[str, _Replies] = {}
+        self._open: dict[str, list[Reply]] = {}
+
+    def packet(self, packet: Packet, t: int) -> None:
+        segment = parse_ethernet(packet.frame)
+        arrived = packet.flags == INBOUND
+        if segment is None:
+            self._log.strangers += arrived
+            return
+        comment = packet.comment
+        if arrived:
+            seen = self._ends.sent(t, packet.interface, segment)
+            client = self._name(seen)
+            phases = tuple(one.phase for one in self._phases.observe(seen))
+            frame = Frame(packet.number, t, seen.side, client, seen, segment, taken=comment, phases=phases)
+            self._log.frames.append(frame)
+            if seen.side == 1:
+                self._sent(frame)
+            return
+        self._ends.received(t, packet.interface, segment)
+        if comment is not None and comment.startswith(_MAKER):
+            side = packet.interface
+            client = endpoint_text(segment.dst, segment.dport) if side == 0 else endpoint_text(
+                segment.src, segment.sport)
+            self._log.frames.append(Frame(packet.number, t, side, client, None, segment, injected=comment))
+        elif packet.interface == 0:
+            client = endpoint_text(segment.dst, segment.dport)
+            self._delivered(Frame(packet.number, t, 1, client, None, segment))
+
+    def _name(self, seen: Observation) -> str:
+        segment = seen.segment
+        if seen.side == 0:
+            return endpoint_text(segment.src, segment.sport)
+        return endpoint_text(segment.dst, segment.dport)
+
+    def _sent(self, frame: Frame) -> None:
+        """A frame of the server: the replies it makes whole, and those that it sends once more."""
+        segment = frame.segment
+        for reply in self._open.get(frame.client, ()):
+            inside = (reply.seq - segment.seq) & 0xFFFFFFFF
+            if segment.length and inside < segment.length:
+                reply.sent += 1
+                reply.taken += frame.taken is not None
+        for value, first, seq in self._server.setdefault(frame.client, _Replies()).feed(frame):
+            reply = Reply(frame.client, value, first.t, first.number, seq, taken=int(frame.taken is not None))
+            self._log.replies.append(reply)
+            self._open.setdefault(frame.client, []).append(reply)
+
+    def _delivered(self, frame: Frame) -> None:
+        """A frame that was handed to the client's host: the replies that are there now."""
+        for _, _, seq in self._client.setdefault(frame.client, _Replies()).feed(frame):
+            for reply in self._open.get(frame.client, ()):
+                if reply.seq == seq:
+                    reply.arrived = frame.t
+                    self._open[frame.client].remove(reply)
+                    break
