@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 _LONGEST = 366 * 86400.0
-_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20,
-          "gib": 2**30}
+_BYTES = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
 _LARGEST = 2**50
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -74,7 +82,7 @@ def _is_number(raw: object) -> bool:
 
 
 def _bounded(number: float, high: float, raw: object, noun: str, how: str) -> float:
-    if math.isnan(number) or not 0 <= number <= high:
+    if not 0 <= number <= high:  # NaN and integers beyond any float end here, too
         raise ValueError(f"{shown(raw)} is out of range for a {noun}; {how}")
     return float(number)
 
@@ -138,7 +146,7 @@ def format_duration(seconds: float) -> str:
 def parse_rate(raw: object) -> float:
     """`2/s`, `10/m`, `1/h` -> events a second, above 0; a bare number is already a second's."""
     if _is_number(raw):
-        number = float(raw)  # type: ignore[arg-type]
+        number: float = raw  # type: ignore[assignment]
     else:
         match = _RATE.fullmatch(raw.strip()) if isinstance(raw, str) else None
         if match is None or match[2] not in _PER:
@@ -160,13 +168,13 @@ def format_rate(per_second: float) -> str:
 def parse_size(raw: object) -> int:
     """`512`, `64KiB`, `10MB` -> bytes; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024."""
     if _is_number(raw):
-        number = float(raw)  # type: ignore[arg-type]
+        number: float = raw  # type: ignore[assignment]
     else:
         match = _SIZE.fullmatch(raw.strip()) if isinstance(raw, str) else None
         if match is None or match[2].lower() not in _BYTES:
             raise ValueError(f"{shown(raw)} is not a size; {HOW_SIZE}")
         number = float(match[1]) * _BYTES[match[2].lower()]
-    if not number.is_integer() and math.isfinite(number):
+    if isinstance(number, float) and math.isfinite(number) and not number.is_integer():
         raise ValueError(f"{shown(raw)} is not a whole number of bytes; {HOW_SIZE}")
     return int(_bounded(number, _LARGEST, raw, "size", HOW_SIZE))
 
@@ -193,8 +201,10 @@ def parse_name(raw: object) -> str:
     """A name: begins with a letter or digit, then letters, digits, `.`, `_`, `-`; at most 64."""
     if isinstance(raw, str) and re.fullmatch(NAME_PATTERN, raw):
         return raw
-    raise ValueError(f"{shown(raw)} is not a name; write 1 to 64 letters, digits, '.', '_' or '-', "
-                     "beginning with a letter or a digit")
+    raise ValueError(
+        f"{shown(raw)} is not a name; write 1 to 64 letters, digits, '.', '_' or '-', "
+        "beginning with a letter or a digit"
+    )
 
 
 def parse_scalar(raw: object) -> str | int | float | bool:
@@ -241,6 +251,7 @@ class Written:
 
 def one_of(*words: str) -> Written:
     """A closed set of words, for sets that are data and not a Literal."""
+
     def parse(raw: object) -> str:
         if isinstance(raw, str) and raw in words:
             return raw
@@ -251,6 +262,7 @@ def one_of(*words: str) -> Written:
 
 def whole(low: int, high: int) -> Written:
     """A whole number from low to high, both included; true and 3.0 are none."""
+
     def parse(raw: object) -> int:
         if isinstance(raw, int) and not isinstance(raw, bool) and low <= raw <= high:
             return raw
@@ -261,6 +273,7 @@ def whole(low: int, high: int) -> Written:
 
 def either(written: Written, words: dict[Any, Any]) -> Written:
     """What `written` reads, or one of a few words that stand for a value (`null`, `off`)."""
+
     def parse(raw: object) -> object:
         if isinstance(raw, str | None) and raw in words:
             return words[raw]
@@ -273,22 +286,46 @@ def either(written: Written, words: dict[Any, Any]) -> Written:
     return Written(parse, {"anyOf": [written.schema, {"enum": list(words)}]})
 
 
-DURATION = Written(parse_duration, {
-    "anyOf": [{"type": "number", "minimum": 0},
-              {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(d|h|m|s|ms|us)?\s*)+$"}],
-    "description": "a duration: 500ms, 3s, 2m, 1h30m; a bare number is seconds"})
-RATE = Written(parse_rate, {
-    "anyOf": [{"type": "number", "exclusiveMinimum": 0},
-              {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*/\s*[smh]\s*$"}],
-    "description": "a rate: 2/s, 10/m, 1/h"})
-SIZE = Written(parse_size, {
-    "anyOf": [{"type": "integer", "minimum": 0},
-              {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgG]?[iI]?[bB])?\s*$"}],
-    "description": "a size in bytes: 512, 64KiB, 10MB"})
-SHARE = Written(parse_share, {
-    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
-              {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}],
-    "description": "a share: 10%, or a number from 0 to 1"})
+DURATION = Written(
+    parse_duration,
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(d|h|m|s|ms|us)?\s*)+$"},
+        ],
+        "description": "a duration: 500ms, 3s, 2m, 1h30m; a bare number is seconds",
+    },
+)
+RATE = Written(
+    parse_rate,
+    {
+        "anyOf": [
+            {"type": "number", "exclusiveMinimum": 0},
+            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*/\s*[smh]\s*$"},
+        ],
+        "description": "a rate: 2/s, 10/m, 1/h",
+    },
+)
+SIZE = Written(
+    parse_size,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgG]?[iI]?[bB])?\s*$"},
+        ],
+        "description": "a size in bytes: 512, 64KiB, 10MB",
+    },
+)
+SHARE = Written(
+    parse_share,
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 1},
+            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"},
+        ],
+        "description": "a share: 10%, or a number from 0 to 1",
+    },
+)
 
 Duration = Annotated[float, DURATION]
 """Seconds."""

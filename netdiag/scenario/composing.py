@@ -82,12 +82,12 @@ _NUMBERS = (
     (re.compile(r"[-+]?[0-9]{1,18}"), int),
     (re.compile(r"0o[0-7]{1,20}"), lambda text: int(text[2:], 8)),
     (re.compile(r"0x[0-9a-fA-F]{1,15}"), lambda text: int(text[2:], 16)),
-    (re.compile(r"[-+]?(\.[0-9]{1,300}|[0-9]{1,300}(\.[0-9]{0,300})?)([eE][-+]?[0-9]{1,3})?"),
+    (re.compile(r"(?=.*[.eE])[-+]?(\.[0-9]{1,300}|[0-9]{1,300}(\.[0-9]{0,300})?)([eE][-+]?[0-9]{1,3})?"),
      float),
 )
 
 
-def _resolve(text: str) -> str | int | float | bool | None:
+def resolve(text: str) -> str | int | float | bool | None:
     """A plain scalar by the YAML 1.2 core schema, without infinities and NaN."""
     if _NULL.fullmatch(text):
         return None
@@ -174,7 +174,7 @@ class _Composer:
         if _BAD_CHARACTER.search(text):
             raise self._fail(event, "the text holds a control character; remove it")
         quoted = bool(tag) or event.style is not None
-        return Leaf(text if quoted else _resolve(text), text, self._at(event.start_mark))
+        return Leaf(text if quoted else resolve(text), text, self._at(event.start_mark))
 
     def _next(self) -> Any:  # noqa: ANN401
         return next(self.events)

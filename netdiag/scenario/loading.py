@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import SafeRepresenter
 
 from netdiag.errors import ScenarioError
 from netdiag.scenario.checks import check_cell
-from netdiag.scenario.composing import compose
+from netdiag.scenario.composing import compose, resolve
 from netdiag.scenario.matrix import (
     Condition,
     Point,
@@ -93,10 +94,23 @@ def loads(text: str | bytes, *, name: str = "<scenario>", settings: Sequence[str
 def dump(scenario: Scenario) -> str:
     """YAML 1.2 that loads as an equal Scenario; comments and anchors are gone."""
     yaml, out = YAML(typ="safe", pure=True), StringIO()
+    yaml.Representer = _Quoting
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(scenario.document, out)
     return out.getvalue()
+
+
+class _Quoting(SafeRepresenter):
+    """Quotes every text that would be read back as something else."""
+
+    def represent_str(self, text: str) -> Any:  # noqa: ANN401  (ruamel's nodes)
+        plain_text = resolve(text) == text and text != "<<"
+        return self.represent_scalar("tag:yaml.org,2002:str", text,
+                                     style=None if plain_text else '"')
+
+
+_Quoting.add_representer(str, _Quoting.represent_str)
 
 
 def expand(scenario: Scenario, *, seed: int | None = None) -> Plan:

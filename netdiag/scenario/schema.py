@@ -139,10 +139,25 @@ class _ExpectShape:
         self, core: Any, handler: Any  # noqa: ANN401  (pydantic's contract)
     ) -> dict[str, Any]:
         schema: dict[str, Any] = handler(core)
-        zombies = schema["properties"]["zombies"]
-        schema["properties"]["zombies"] = {
-            "anyOf": [_BOUND_SCHEMA, zombies], "description": KINDS["zombies"].about}
+        fields = schema["properties"]
+        for kind, words in _SEVERAL.items():
+            keyed = _closed_keys(fields[kind], words)
+            either = {"anyOf": [_BOUND_SCHEMA, keyed]} if "total" in words else keyed
+            fields[kind] = {**either, "description": KINDS[kind].about}
         return schema
+
+
+def _closed_keys(schema: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
+    """A mapping's JSON Schema that knows its keys: pydantic writes only what its values are."""
+    return {"type": "object", "properties": dict.fromkeys(words, schema["additionalProperties"]),
+            "additionalProperties": False}
+
+
+class _HostKeys:
+    def __get_pydantic_json_schema__(
+        self, core: Any, handler: Any  # noqa: ANN401  (pydantic's contract)
+    ) -> dict[str, Any]:
+        return _closed_keys(handler(core), HOSTS)
 
 
 class _OneOrMore:
@@ -193,7 +208,8 @@ class CellFile:
     """Several clients by name, each with its own cable."""
     workload: Workload = field(default_factory=Workload)
     """What the consumer does, and what it is sent."""
-    hosts: dict[Annotated[str, one_of(*HOSTS)], Sysctls] = field(default_factory=dict)
+    hosts: Annotated[dict[Annotated[str, one_of(*HOSTS)], Sysctls], _HostKeys()] = field(
+        default_factory=dict)
     """sysctls of each host."""
     faults: tuple[Fault, ...] = ()
     """What goes wrong, and when."""

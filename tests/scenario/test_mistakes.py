@@ -1,0 +1,91 @@
+"""Every mistake of a file is one line: where it is, what is wrong, what would be right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netdiag.errors import ScenarioError
+from netdiag.scenario import load, loads
+
+HERE = Path(__file__).parent / "mistakes"
+
+
+def lines(text: str) -> list[str]:
+    with pytest.raises(ScenarioError) as refusal:
+        loads(text, name="f")
+    assert refusal.value.exit_code == 64
+    return list(refusal.value.mistakes)
+
+
+@pytest.mark.parametrize("name", ["ten", "shapes", "together", "matrix"])
+def test_all_mistakes_are_told_at_once_with_their_places(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(HERE)
+    with pytest.raises(ScenarioError) as refusal:
+        load(f"{name}.yaml")
+    assert str(refusal.value) == (HERE / f"{name}.txt").read_text().rstrip("\n")
+
+
+def test_ten_mistakes_are_ten_lines() -> None:
+    told = (HERE / "ten.txt").read_text().splitlines()
+    assert len(told) == 10
+    assert all(re.fullmatch(r"ten\.yaml:\d+:\d+: .+; .+", line) or "did you mean" in line
+               for line in told)
+
+
+def test_a_mistake_in_an_anchor_is_told_where_the_anchor_stands() -> None:
+    assert lines("x-s: &s {read_timeot: 3s}\nname: a\nclient: {settings: *s}\n") == [
+        "f:1:10: unknown key 'read_timeot' in 'client.settings'; did you mean 'read_timeout'?"]
+
+
+def test_a_mistake_in_a_matrix_value_is_told_in_the_matrix_and_once() -> None:
+    text = ("name: a\nmatrix:\n  client.settings.retry: [0, 1, 2]\n"
+            "  workload.block: {short: 1s, long: 2 parsecs}\n")
+    told = lines(text)
+    assert [line.partition(" is ")[0] for line in told] == ["f:4:37: '2 parsecs'"]
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("[a]", "f:1:1: a scenario is a mapping; begin with 'name: my-scenario'"),
+    ("about: x\n", "f:1:1: 'name' is missing in the scenario; write it"),
+    ("name: a\nclient: redis-py\n", "f:2:9: 'redis-py' is not a mapping; write {kind: redis-py}"),
+    ("name: a\nmatrix: [a]\n", "f:2:9: the matrix is not a mapping; write "
+                               "client.settings.read_timeout: [null, 3s]"),
+    ("name: a\nduration: 0\n", "f:2:11: a cell that lasts no time shows nothing; write 30s"),
+    ("name: a\nextends: [b]\n", "f:2:10: 'extends' names one file; write extends: other.yaml"),
+    ("name: a\nclients: {}\n", "f:2:10: no client is named; write {name: {kind: redis-py}}"),
+    ("name: a\nclient: {kind: exec, command: [x]}\nexpect: {detected_within: read_timeout}\n",
+     "f:3:27: 'read_timeout' needs read_timeout, which nobody knows of a program; write it in "
+     "client.settings"),
+    ("name: a\nmatrix: {duration: [1s, 2s], exclude: [{duration: 1s}, {duration: 2s}]}\n",
+     "f:2:40: every cell is excluded; leave one"),
+    ("name: a\nmatrix: {seed: [1, 2], zip: {seed: [3, 4]}}\n",
+     "f:2:30: axis 'seed' is already in the matrix; keep one"),
+    ("name: a\nmatrix: {seed: [" + ", ".join(map(str, range(1001))) + "]}\n",
+     "f:2:10: the matrix has 1001 cells; write at most 1000"),
+    ("name: a\nmatrix: {duration.x: [1]}\nduration: 3s\n",
+     "f:2:10: axis 'duration.x': '3s' stands above 'x'; only mappings and lists go on"),
+])
+def test_one_mistake_is_one_line(text: str, line: str) -> None:
+    assert lines(text) == [line]
+
+
+def test_a_flood_of_mistakes_is_cut() -> None:
+    told = lines("name: a\n" + "".join(f"k{n}: 1\n" for n in range(80)))
+    assert len(told) == 51
+    assert told[-1] == "... and 30 more"
+
+
+@pytest.mark.parametrize(("path", "what"), [
+    ("missing.yaml", "is not there; give the path of a scenario file"),
+    (".", "is a directory"), ("a\0b", "is not there"), ("x" * 5000, "cannot be read"),
+])
+def test_a_file_that_cannot_be_read_is_one_sentence(path: str, what: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        load(path)
+    assert what in str(refusal.value)
+    assert str(refusal.value).isprintable()
