@@ -1,0 +1,15 @@
+"""Analysis -> View -> one of the reports.
+
+view       what a person reads, as finished words: `view_of`
+sentence   a cell in one sentence
+timeline   entries -> rows, long series drawn together
+compare    cells side by side
+words      numbers and text from outside -> safe words
+terminal   View -> a rich Console: `print_report`
+"""
+
+from __future__ import annotations
+
+from netdiag.report.view import View, view_of
+
+__all__ = ["View", "view_of"]

@@ -1,0 +1,86 @@
+"""A cell's analysis -> one sentence that says what happened.
+
+The rule this file guards: the sentence says only what was measured; every number in it is a field
+of the analysis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdiag.report.words import count, errno_name, moment, plain, span
+
+if TYPE_CHECKING:
+    from netdiag.analysis.model import CellAnalysis, FaultEffect, Notice
+
+
+def headline(cell: CellAnalysis) -> str:
+    """What happened, in one sentence, without a full stop."""
+    return "; ".join(
+        filter(None, (_noticing(cell), _again(cell), _left_behind(cell), _missing(cell)))
+    )
+
+
+def _noticing(cell: CellAnalysis) -> str:
+    if cell.noticed is not None:
+        return f"noticed {_after(cell.noticed.t)}: {how(cell.noticed)}"
+    if not cell.faults:
+        return "no fault, and no error"
+    if all(fault.began is None for fault in cell.faults):
+        return f"no fault took effect: {_why_not(cell.faults)}"
+    forgot = [
+        f"the server had forgotten it {_after(zombie.since)}"
+        for zombie in cell.zombies
+        if zombie.side == "client"
+    ][:1]
+    return ", while ".join([": ".join(["never noticed", *_asleep(cell)]), *forgot])
+
+
+def _asleep(cell: CellAnalysis) -> list[str]:
+    """What the application believes, and for how long it has when the cell ends."""
+    for belief in cell.beliefs:
+        if "application" in belief.who:
+            long = "" if belief.since is None else f" for {span(cell.length - belief.since)}"
+            return [f"{plain(belief.text)}{long}"]
+    return []
+
+
+def _after(t: float) -> str:
+    return f"after {span(t)}" if t >= 0 else f"at {moment(t)}"
+
+
+def _again(cell: CellAnalysis) -> str:
+    if cell.recovered is None:
+        return ""
+    return f"consumed a message {span(cell.recovered)} after healing"
+
+
+def by(notice: Notice) -> str:
+    """What told the client, in its shortest words: `keepalive timer`, `client's own timeout`."""
+    return plain(notice.by).removeprefix("the kernel's ").removeprefix("the ")
+
+
+def how(notice: Notice) -> str:
+    """`TimeoutError ETIMEDOUT (keepalive)`: the exception, its errno and the timer that told it."""
+    words = [plain(notice.type) if notice.type else plain(notice.how), errno_name(notice.errno)]
+    return " ".join([*filter(None, words), *([f"({by(notice)})"] if notice.by else [])])
+
+
+def _why_not(faults: tuple[FaultEffect, ...]) -> str:
+    return plain(next((fault.why_not for fault in faults if fault.why_not), "nobody knows why"))
+
+
+def _left_behind(cell: CellAnalysis) -> str:
+    held = [fin for fin in cell.fin_wait1 if fin.side == "client"]
+    if not held:
+        return ""
+    longest = max(held, key=lambda fin: fin.seconds)
+    end = "" if longest.ended else " and still there at the end"
+    return f"FIN-WAIT-1 for {span(longest.seconds)}{end}"
+
+
+def _missing(cell: CellAnalysis) -> str:
+    fates = [(fate, len(cell.fated(fate))) for fate in ("lost", "duplicated", "stuck", "late")]
+    return ", ".join(
+        f"{count(number, 'message')} {plain(fate)}" for fate, number in fates if number
+    )
