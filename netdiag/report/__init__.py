@@ -10,6 +10,7 @@ terminal   View -> a rich Console: `print_report`
 
 from __future__ import annotations
 
+from netdiag.report.terminal import print_report
 from netdiag.report.view import View, view_of
 
-__all__ = ["View", "view_of"]
+__all__ = ["View", "print_report", "view_of"]

@@ -134,11 +134,13 @@ def _gap_row(gap: Gap[Entry], broken: bool) -> Row:
     first, last = gap.hidden[0], max(gap.hidden, key=lambda entry: entry.t)
     kinds = Counter(plain(entry.kind).replace("_", " ") for entry in gap.hidden)
     what = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    if len(kinds) == 1:
+        what = next(iter(kinds))
     return Row(
         first.t,
         moment(first.t),
         tuple(dict.fromkeys(plain(one.lane) for one in gap.hidden)),
-        f"... until {moment(last.t)} {len(gap.hidden)} more like those above: {what}",
+        f"... {len(gap.hidden)} more until {moment(last.t)}: {what}",
         kind="more",
         more=len(gap.hidden),
         broken=broken,

@@ -1,0 +1,84 @@
+"""A recording -> its analysis, saved when it is fresh, and shown on standard output.
+
+The rule this file guards: a report that can be made is shown, even when the disk has no room for it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from netdiag.analysis import Outcome, analyse
+from netdiag.errors import RecordingError
+from netdiag.recording import write_whole
+from netdiag.report import print_report, view_of
+from netdiag.report.words import plain
+from netdiag.scenario import Plan
+
+if TYPE_CHECKING:
+    from netdiag.analysis import Analysis
+    from netdiag.recording import Recording
+
+_CODES: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}
+
+
+def show_recording(recording: Recording, *, as_json: bool, fresh: bool) -> Analysis:
+    """Analyse a recording and print the report, or with `as_json` the analysis alone.
+
+    `fresh`: the analysis is new and is saved beside the recording. Raises RecordingError when what lies
+    there cannot be read.
+    """
+    analysis = analyse(recording, load_plan(recording))
+    if fresh:
+        _save(recording, analysis)
+    if as_json:
+        click.echo(json.dumps(analysis.to_json(), indent=1))
+        return analysis
+    from rich.console import Console  # noqa: PLC0415 - not needed for --json
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    print_report(view_of(analysis), console)
+    click.echo(
+        f"\nrecording: {_near(recording.root)}\n"
+        f"show it again: netdiag report {shlex.quote(_near(recording.root))}"
+    )
+    return analysis
+
+
+def exit_code(analysis: Analysis) -> int:
+    """0 when every cell passed, 1 when one failed, 2 when one is unknown and none failed."""
+    return _CODES[analysis.outcome]
+
+
+def load_plan(recording: Recording) -> Plan:
+    """The plan of a recording. Raises RecordingError when it is not one that this netdiag reads."""
+    try:
+        return Plan.from_json(recording.load_plan())
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise RecordingError(
+            f"{recording.plan_file}: not a plan that this netdiag can read ({err}); "
+            "run the scenario again"
+        ) from err
+
+
+def _save(recording: Recording, analysis: Analysis) -> None:
+    try:
+        write_whole(recording.analysis_file, analysis.to_json())
+    except OSError as err:
+        click.echo(
+            f"netdiag: cannot write {_near(recording.analysis_file)}: {err.strerror}; the report is "
+            "complete, make room and run `netdiag analyse` to save it",
+            err=True,
+        )
+
+
+def _near(path: Path) -> str:
+    """The path as a person would type it: relative where it lies below the present directory."""
+    try:
+        return plain(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return plain(path)
