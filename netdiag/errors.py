@@ -16,7 +16,9 @@ class NetdiagError(Exception):
 
 
 class ScenarioError(NetdiagError):
-    """Every mistake found in a scenario, one line each (`file:line:column: what; what would be right`)."""
+    """Every mistake found in a scenario, one line each (`file:line:column: what; what would be
+    right`).
+    """
 
     exit_code = 64
 

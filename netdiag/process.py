@@ -1,7 +1,8 @@
 """Linux processes and namespaces as functions: fork, unshare, setns, mount, parent-death signals.
 
-Turns system calls that Python 3.11 has no name for into typed functions that raise OSError. The rule it
-guards: a child is known by a pidfd from the moment it exists, and it dies with the process that made it.
+Turns system calls that Python 3.11 has no name for into typed functions that raise OSError. The
+rule it guards: a child is known by a pidfd from the moment it exists, and it dies with the process
+that made it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def die_with_parent() -> None:
 
 
 def new_network_namespace() -> int:
-    """Make a network namespace, held by the file descriptor that is returned; the caller stays where it is."""
+    """Make a network namespace, held by the file descriptor that is returned; the caller stays
+    where it is.
+    """
     here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         unshare(CLONE_NEWNET)
@@ -85,7 +88,9 @@ def inside_network(fd: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Child:
-    """A process we started: its pid in our pid namespace, and a pidfd that polls readable when it ends."""
+    """A process we started: its pid in our pid namespace, and a pidfd that polls readable when it
+    ends.
+    """
 
     pid: int
     pidfd: int
@@ -152,9 +157,11 @@ def become(
     network: int | None = None,
     cwd: str | None = None,
 ) -> int:
-    """In a forked child: take the log as output, enter the network, and exec the program; never returns.
+    """In a forked child: take the log as output, enter the network, and exec the program; never
+    returns.
 
-    `keep` are descriptors that stay open across the exec. Raises OSError when the program cannot be run.
+    `keep` are descriptors that stay open across the exec. Raises OSError when the program cannot be
+    run.
     """
     settle(log=log, network=network, cwd=cwd)
     for fd in keep:
@@ -165,7 +172,9 @@ def become(
 
 
 def settle(*, log: int, network: int | None = None, cwd: str | None = None) -> None:
-    """In a forked child: standard output and error to `log`, no standard input, another network and directory."""
+    """In a forked child: standard output and error to `log`, no standard input, another network and
+    directory.
+    """
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)

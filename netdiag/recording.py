@@ -1,13 +1,13 @@
 """The files of a recording, in and out: three saves, one directory.
 
     <out>/<scenario>/<timestamp>/plan.json                before: what is going to be done
-    <out>/<scenario>/<timestamp>/cells/<id>/events.jsonl  during: one Event a line, in the order of writing
+    <out>/<scenario>/<timestamp>/cells/<id>/events.jsonl  during: one Event a line
     <out>/<scenario>/<timestamp>/cells/<id>/tape.pcapng   during: both ends of the cable
     <out>/<scenario>/<timestamp>/cells/<id>/logs/         during: what the programs printed
     <out>/<scenario>/<timestamp>/analysis.json            after: what it means
 
-It guards two rules: a line is written whole by one system call, so that a crash loses nothing that was
-recorded; and a recording that a crash cut short can still be read.
+It guards two rules: a line is written whole by one system call, so that a crash loses nothing that
+was recorded; and a recording that a crash cut short can still be read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from netdiag.errors import RecordingError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 LANES: Final = ("client.app", "client.kernel", "cable", "server.kernel", "server.app", "netdiag")
 OUTCOMES: Final = ("start", "ok", "fail", "info")
@@ -32,7 +32,9 @@ OUTCOMES: Final = ("start", "ok", "fail", "info")
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: when (CLOCK_MONOTONIC, ns), in which lane, what, how it went, and details."""
+    """One thing that happened: when (CLOCK_MONOTONIC, ns), in which lane, what, how it went, and
+    details.
+    """
 
     t: int
     lane: str
@@ -49,7 +51,8 @@ class Event:
 class EventLog:
     """Appends events to a file, each by a single write.
 
-    Raises OSError when the line cannot be written (a full disk): the run must end then, with what it has.
+    Raises OSError when the line cannot be written (a full disk): the run must end then, with what
+    it has.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,8 +126,10 @@ def create(out: Path, scenario: str, *, now: float | None = None) -> Recording:
         root = _fresh(home, stamp)
         _point(home / "latest", root.name)
     except OSError as err:
-        raise RecordingError(f"cannot write a recording under {out}: {err.strerror}; "
-                             "give another directory with --out") from err
+        raise RecordingError(
+            f"cannot write a recording under {out}: {err.strerror}; "
+            "give another directory with --out"
+        ) from err
     return Recording(root.resolve())
 
 
@@ -155,8 +160,10 @@ def find(directory: Path) -> Recording:
             return Recording(root.resolve())
     if not directory.exists():
         raise RecordingError(f"{directory}: no such directory; give one that `netdiag run` made")
-    raise RecordingError(f"{directory}: not a recording (no plan.json in it); "
-                         "give a directory that `netdiag run` made, such as reports/NAME/latest")
+    raise RecordingError(
+        f"{directory}: not a recording (no plan.json in it); "
+        "give a directory that `netdiag run` made, such as reports/NAME/latest"
+    )
 
 
 def write_whole(path: Path, value: Mapping[str, Json]) -> None:
@@ -171,7 +178,7 @@ def write_whole(path: Path, value: Mapping[str, Json]) -> None:
 
 
 def read_object(path: Path) -> dict[str, Json]:
-    """A JSON object from a file of a recording. Raises RecordingError with the place of the fault."""
+    """A JSON object from a recording's file. Raises RecordingError with the place of the fault."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as err:
@@ -187,8 +194,13 @@ def parse_event(line: bytes) -> Event | None:
     """One line of events.jsonl; None for a line that a crash cut or that is no event."""
     try:
         row = json.loads(line)
-        event = Event(int(row["t"]), str(row["lane"]), str(row["what"]),
-                      str(row["outcome"]), dict(row["data"]))
+        event = Event(
+            int(row["t"]),
+            str(row["lane"]),
+            str(row["what"]),
+            str(row["outcome"]),
+            dict(row["data"]),
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return event

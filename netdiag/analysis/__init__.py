@@ -26,6 +26,6 @@ __all__ = ["Analysis", "CellAnalysis", "Outcome", "analyse"]
 
 
 def analyse(recording: Recording, plan: Plan) -> Analysis:
-    """Explain and judge every cell of a recording. Raises RecordingError when files cannot be read."""
+    """Explain and judge a recording's cells. Raises RecordingError when files cannot be read."""
     cells = tuple(analyse_cell(cell, recording.cell(cell.id)) for cell in plan.cells)
     return Analysis(plan.scenario, plan.about, worst([cell.outcome for cell in cells]), cells)

@@ -1,7 +1,7 @@
 """Who believes what about a connection: its client's kernel, the wire, the application, the server.
 
-A zombie is a connection that one side still believes in and the other has forgotten; the four beliefs side
-by side are the picture of it.
+A zombie is a connection that one side still believes in and the other has forgotten; the four
+beliefs side by side are the picture of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _BELIEVES = ("ESTABLISHED", "CLOSE-WAIT")
 
 
 def subject(wire: WireLog, began: int | None) -> str | None:
-    """The connection a cell is about: the last one that had frames before the fault, else the first."""
+    """The connection a cell is about: the last one that had frames before the fault, else the
+    first.
+    """
     before = [frame.client for frame in wire.frames if began is None or frame.t <= began]
     if before:
         return before[-1]
@@ -41,25 +43,39 @@ def zombies(sockets: Mapping[tuple[str, str], SocketState], moments: Moments) ->
         since = other.gone if other.gone is not None else other.since
         peer = "server" if side == "client" else "client"
         how = "has no such socket" if other.gone is not None else f"is in {other.state}"
-        found.append(Zombie(side, client, moments.since(since),
-                            f"the {side} still believes in {client}, the {peer} {how} since "
-                            f"{moments.since(since):+.2f} s"))
+        found.append(
+            Zombie(
+                side,
+                client,
+                moments.since(since),
+                f"the {side} still believes in {client}, the {peer} {how} since "
+                f"{moments.since(since):+.2f} s",
+            )
+        )
     return tuple(found)
 
 
-def four_beliefs(client: str, sockets: Mapping[tuple[str, str], SocketState], wire: WireLog,
-                 moments: Moments) -> tuple[Belief, ...]:
+def four_beliefs(
+    client: str, sockets: Mapping[tuple[str, str], SocketState], wire: WireLog, moments: Moments
+) -> tuple[Belief, ...]:
     """What each observer holds for true of one connection at the cell's end."""
-    return (_of_kernel(sockets.get(("client", client)), moments), _of_wire(client, wire, moments),
-            _of_application(moments), _of_server(client, moments))
+    return (
+        _of_kernel(sockets.get(("client", client)), moments),
+        _of_wire(client, wire, moments),
+        _of_application(moments),
+        _of_server(client, moments),
+    )
 
 
 def _of_kernel(own: SocketState | None, moments: Moments) -> Belief:
     if own is None:
         return Belief("client's kernel", "no socket was seen", None)
     if own.gone is not None:
-        return Belief("client's kernel", f"no such socket any more (it was {own.state})",
-                      moments.since(own.gone))
+        return Belief(
+            "client's kernel",
+            f"no such socket any more (it was {own.state})",
+            moments.since(own.gone),
+        )
     timer = "no timer running" if own.timer == "none" else f"{own.timer} timer running"
     orphan = ", owned by no process" if own.orphan else ""
     return Belief("client's kernel", f"{own.state}, {timer}{orphan}", moments.since(own.since))
@@ -71,14 +87,19 @@ def _of_wire(client: str, wire: WireLog, moments: Moments) -> Belief:
         return Belief("the wire", "no packet of this connection", None)
     last = frames[-1]
     fate = ", taken" if last.taken else ""
-    return Belief("the wire", f"silent; the last packet was {last.label.replace('_', ' ')} "
-                              f"from the {last.sender}{fate}", moments.since(last.t))
+    return Belief(
+        "the wire",
+        f"silent; the last packet was {last.label.replace('_', ' ')} from the {last.sender}{fate}",
+        moments.since(last.t),
+    )
 
 
 def _of_application(moments: Moments) -> Belief:
     ended = moments.first("client.app", "exit")
     if ended is not None:
-        return Belief("the application", f"ended with code {ended.data.get('code')}", moments.since(ended.t))
+        return Belief(
+            "the application", f"ended with code {ended.data.get('code')}", moments.since(ended.t)
+        )
     sleep = asleep(moments)
     if sleep is None:
         return Belief("the application", "not seen asleep", None)
@@ -92,15 +113,22 @@ def _of_server(client: str, moments: Moments) -> Belief:
     seen = False
     for event in moments.of("server.app", "client_list"):
         rows = event.data.get("clients")
-        row = next((row for row in rows if isinstance(row, dict) and row.get("addr") == client), None) \
-            if isinstance(rows, list) else None
+        row = (
+            next((row for row in rows if isinstance(row, dict) and row.get("addr") == client), None)
+            if isinstance(rows, list)
+            else None
+        )
         if row is not None:
             known, seen, forgotten = dict(row), True, None
         elif seen and forgotten is None:
             known, forgotten = None, event.t
     if known is not None:
-        return Belief("the server", f"CLIENT LIST still has it (id={known.get('id')} flags={known.get('flags')} "
-                                    f"cmd={known.get('cmd')})", None)
+        return Belief(
+            "the server",
+            f"CLIENT LIST still has it (id={known.get('id')} flags={known.get('flags')} "
+            f"cmd={known.get('cmd')})",
+            None,
+        )
     if forgotten is not None:
         return Belief("the server", "CLIENT LIST has forgotten it", moments.since(forgotten))
     return Belief("the server", "CLIENT LIST never had it", None)

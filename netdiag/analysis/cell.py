@@ -1,8 +1,8 @@
 """One cell of a recording -> its explanation and its verdicts.
 
-The rule it guards: no false green and no false red. A fault that missed, frames that the recorder lost, a
-cell that did not reach its end, a judge that crashed: each makes the whole cell UNKNOWN, whatever its
-expectations say, and says why.
+The rule it guards: no false green and no false red. A fault that missed, frames that the recorder
+lost, a cell that did not reach its end, a judge that crashed: each makes the whole cell UNKNOWN,
+whatever its expectations say, and says why.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def analyse_cell(cell: Cell, files: CellFiles) -> CellAnalysis:
     try:
         return _analyse(cell, files)
     except Exception as err:  # noqa: BLE001 - a crashed judge must not take the others along
-        why = f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
+        why = (
+            f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
+        )
         return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, (why,), 0.0)
 
 
@@ -43,8 +45,10 @@ def _analyse(cell: Cell, files: CellFiles) -> CellAnalysis:
         return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, ("the cell never began",), 0.0)
     wire = read_tape(files.tape, _wall_offset(events), cell.workload.commands)
     faults = faults_of(events, 0)
-    origin = min([fault.began_ns for fault in faults if fault.began_ns is not None],
-                 default=wire.frames[0].t if wire.frames else events[0].t)
+    origin = min(
+        [fault.began_ns for fault in faults if fault.began_ns is not None],
+        default=wire.frames[0].t if wire.frames else events[0].t,
+    )
     faults = faults_of(events, origin)
     moments = Moments(events, origin)
     began = origin if any(fault.began_ns is not None for fault in faults) else None
@@ -56,21 +60,42 @@ def _analyse(cell: Cell, files: CellFiles) -> CellAnalysis:
     recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
     facts = Facts(
-        values=cell.values(_version(moments)), minutes=(moments.end - events[0].t) / 60e9, noticed=noticed,
-        recovered=recovered, messages=messages, zombies=dead, sockets=sockets, packets=wire.counts(),
-        connections=sum(1 for event in moments.of("client.app", "connect") if event.outcome == "ok"),
-        false_timeouts=application.false_timeouts(moments, began), errors=_errors(moments, began))
+        values=cell.values(_version(moments)),
+        minutes=(moments.end - events[0].t) / 60e9,
+        noticed=noticed,
+        recovered=recovered,
+        messages=messages,
+        zombies=dead,
+        sockets=sockets,
+        packets=wire.counts(),
+        connections=sum(
+            1 for event in moments.of("client.app", "connect") if event.outcome == "ok"
+        ),
+        false_timeouts=application.false_timeouts(moments, began),
+        errors=_errors(moments, began),
+    )
     verdicts = judge(cell.expect, facts)
     unknown = _unknown(moments, wire, faults, cell)
     about = subject(wire, began)
     return CellAnalysis(
-        id=cell.id, choices=cell.choices, unknown=unknown, length=moments.since(moments.end),
+        id=cell.id,
+        choices=cell.choices,
+        unknown=unknown,
+        length=moments.since(moments.end),
         outcome=Outcome.UNKNOWN if unknown else worst([verdict.outcome for verdict in verdicts]),
-        faults=faults, noticed=noticed, recovered=recovered, regimes=intervals,
-        fin_wait1=fin_wait1(intervals, wire, moments), zombies=dead, messages=messages,
+        faults=faults,
+        noticed=noticed,
+        recovered=recovered,
+        regimes=intervals,
+        fin_wait1=fin_wait1(intervals, wire, moments),
+        zombies=dead,
+        messages=messages,
         beliefs=four_beliefs(about, sockets, wire, moments) if about is not None else (),
-        beliefs_at=about or "", packets=dict(sorted(wire.counts().items())), verdicts=verdicts,
-        timeline=timeline(moments, wire, intervals))
+        beliefs_at=about or "",
+        packets=dict(sorted(wire.counts().items())),
+        verdicts=verdicts,
+        timeline=timeline(moments, wire, intervals),
+    )
 
 
 def _wall_offset(events: Sequence[Event]) -> int:
@@ -97,14 +122,20 @@ def _errors(moments: Moments, began: int | None) -> tuple[tuple[str, int | None]
     return tuple(found)
 
 
-def _unknown(moments: Moments, wire: WireLog, faults: Sequence[FaultEffect], cell: Cell) -> tuple[str, ...]:
+def _unknown(
+    moments: Moments, wire: WireLog, faults: Sequence[FaultEffect], cell: Cell
+) -> tuple[str, ...]:
     """Why nothing can be said of this cell; empty when its verdicts count."""
     why = [*_unfinished(moments), *_client_failed(moments)]
     told = {fault.name: fault for fault in faults}
     for wanted in cell.faults:
         effect = told.get(wanted.name)
         if effect is None or effect.began_ns is None:
-            reason = effect.why_not if effect is not None and effect.why_not else "its trigger never came"
+            reason = (
+                effect.why_not
+                if effect is not None and effect.why_not
+                else "its trigger never came"
+            )
             why.append(f"fault {wanted.name} never took effect: {reason}")
         elif not effect.touched and effect.taken is not None and not _unfinished(moments):
             why.append(f"fault {wanted.name} took effect but touched no packet")
@@ -132,13 +163,15 @@ def _client_failed(moments: Moments) -> list[str]:
     exit_ = moments.first("client.app", "exit")
     if not worked and exit_ is not None:
         said = f": {exit_.data.get('said')}" if exit_.data.get("said") else ""
-        return [f"the client ended with code {exit_.data.get('code')} before its first call{said}; "
-                "see logs/client.log of the cell"]
+        return [
+            f"the client ended with code {exit_.data.get('code')} before its first call{said}; "
+            "see logs/client.log of the cell"
+        ]
     if not worked and garbage is not None:
-        return [f"the client never said what it does; it said {garbage.data.get('text')!r}, which is not a line of "
-                "the contract in netdiag.clients"]
+        return [
+            f"the client never said what it does; it said {garbage.data.get('text')!r}, "
+            "which is not a line of the contract in netdiag.clients"
+        ]
     if not worked and moments.first("client.app", "start") is not None and not _unfinished(moments):
         return ["the client said nothing of a call; does it keep the contract in netdiag.clients?"]
     return []
-
-

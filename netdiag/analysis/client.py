@@ -1,7 +1,8 @@
 """The client's events -> when and how it noticed, and when it really worked again.
 
-It has noticed when its library or application does something about the fault: an error, a connection
-dropped, a new dial, an exit. A socket that dies without anybody being told is not noticing.
+It has noticed when its library or application does something about the fault: an error, a
+connection dropped, a new dial, an exit. A socket that dies without anybody being told is not
+noticing.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ _WORDS: Final = ("error", "exit", "disconnect", "connect")
 _TOGETHER = 100_000_000
 
 _BY_ERRNO: Final = {
-    errno.ECONNRESET: "a RST from the peer", errno.ECONNREFUSED: "a RST to its SYN (refused)",
-    errno.EPIPE: "a RST from the peer", errno.EHOSTUNREACH: "an unreachable host (ARP or ICMP)",
+    errno.ECONNRESET: "a RST from the peer",
+    errno.ECONNREFUSED: "a RST to its SYN (refused)",
+    errno.EPIPE: "a RST from the peer",
+    errno.EHOSTUNREACH: "an unreachable host (ARP or ICMP)",
     errno.ENETUNREACH: "an unreachable network",
 }
 _BY_TIMER: Final = {
-    "keepalive": "the kernel's keepalive timer", "retransmission": "the kernel's retransmission timer",
+    "keepalive": "the kernel's keepalive timer",
+    "retransmission": "the kernel's retransmission timer",
     "persist": "the kernel's persist timer",
 }
 
@@ -33,8 +37,11 @@ def notice(moments: Moments, began: int | None) -> Notice | None:
     """When the client noticed a fault that began at `began` (ns); None: it never did."""
     if began is None:
         return None
-    told = [event for event in moments.of("client.app", *_WORDS)
-            if event.t >= began and (event.what, event.outcome) != ("connect", "ok")]
+    told = [
+        event
+        for event in moments.of("client.app", *_WORDS)
+        if event.t >= began and (event.what, event.outcome) != ("connect", "ok")
+    ]
     if not told:
         return None
     first = told[0]
@@ -43,13 +50,19 @@ def notice(moments: Moments, began: int | None) -> Notice | None:
     text, data = _how(best), dict(best.data)
     number = data.get("errno")
     return Notice(
-        t=(first.t - began) / 1e9, how=text, by=_by(moments, best, first.t),
+        t=(first.t - began) / 1e9,
+        how=text,
+        by=_by(moments, best, first.t),
         type=str(data["type"]) if data.get("type") else None,
-        errno=number if isinstance(number, int) else None, message=str(data.get("message", ""))[:300])
+        errno=number if isinstance(number, int) else None,
+        message=str(data.get("message", ""))[:300],
+    )
 
 
 def _best(together: list[Event]) -> Event:
-    """What says most about a group of events: the application's error, unless the library dialled first."""
+    """What says most about a group of events: the application's error, unless the library dialled
+    first.
+    """
     for event in together:
         if event.what == "error" or (event.what == "connect" and event.outcome == "start"):
             return event
@@ -79,7 +92,11 @@ def _by(moments: Moments, event: Event, t: int) -> str:
         return "a FIN from the peer"
     timer = _timer_before(moments, t)
     if event.what in ("connect", "disconnect") and event.outcome != "fail":
-        return "the client's own timeout" if timer in ("none", "") else f"the client ({timer} timer pending)"
+        return (
+            "the client's own timeout"
+            if timer in ("none", "")
+            else f"the client ({timer} timer pending)"
+        )
     return "the client's own timeout"
 
 
@@ -96,12 +113,20 @@ def recovered(moments: Moments, healed: int | None) -> float | None:
     """Seconds from the healing until a message was really consumed; None: it never was."""
     if healed is None:
         return None
-    return next(((event.t - healed) / 1e9 for event in moments.of("client.app", "got")
-                 if event.t >= healed), None)
+    return next(
+        (
+            (event.t - healed) / 1e9
+            for event in moments.of("client.app", "got")
+            if event.t >= healed
+        ),
+        None,
+    )
 
 
 def asleep(moments: Moments) -> tuple[str, int] | None:
-    """The system call in which the client was seen last, and since when (ns); None: it does not sleep."""
+    """The system call in which the client was seen last, and since when (ns); None: it does not
+    sleep.
+    """
     last = moments.last("client.app", "sleep")
     ended = moments.first("client.app", "exit")
     if last is None or ended is not None or not last.data.get("syscall"):

@@ -1,7 +1,7 @@
 """Expectations against what was measured -> verdicts.
 
-A row of MEASURE turns the cell's facts into a number, a time (None: it never happened) or a text; the bound
-decides. A bound that cannot be evaluated is UNKNOWN, never a guess.
+A row of MEASURE turns the cell's facts into a number, a time (None: it never happened) or a text;
+the bound decides. A bound that cannot be evaluated is UNKNOWN, never a guess.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from netdiag.scenario.expectation import Bound, Expectation
 
 _SIGNS: Final[dict[str, Callable[[float, float], bool]]] = {
-    "<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt,
-    "==": operator.eq, "!=": operator.ne,
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
 
 
@@ -59,8 +63,16 @@ def _zombies(facts: Facts, side: str | None) -> Measured:
 
 
 def _client_sockets(facts: Facts, states: tuple[str, ...] | None) -> Measured:
-    return float(sum(1 for one in facts.sockets.values() if one.side == "client" and one.gone is None
-                     and one.state != "TIME-WAIT" and (states is None or one.state in states)))
+    return float(
+        sum(
+            1
+            for one in facts.sockets.values()
+            if one.side == "client"
+            and one.gone is None
+            and one.state != "TIME-WAIT"
+            and (states is None or one.state in states)
+        )
+    )
 
 
 MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
@@ -72,7 +84,9 @@ MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
     "zombies": _zombies,
     "fin_wait1": lambda facts, _: _client_sockets(facts, ("FIN-WAIT-1",)),
     "open_sockets": lambda facts, _: _client_sockets(facts, None),
-    "reconnects_per_minute": lambda facts, _: max(0, facts.connections - 1) / max(facts.minutes, 1e-9),
+    "reconnects_per_minute": lambda facts, _: (
+        max(0, facts.connections - 1) / max(facts.minutes, 1e-9)
+    ),
     "no_false_timeout": lambda facts, _: float(facts.false_timeouts),
     "packets": lambda facts, label: float(facts.packets.get(label or "", 0)),
 }
@@ -127,12 +141,17 @@ def _shown(kind: str, measured: Measured) -> str:
 
 
 def _error(bound: ErrorIs, text: str, facts: Facts) -> Verdict:
-    measured = ", ".join(_error_text(name, number) for name, number in dict.fromkeys(facts.errors)) or "none"
+    measured = (
+        ", ".join(_error_text(name, number) for name, number in dict.fromkeys(facts.errors))
+        or "none"
+    )
     if bound.type is None and bound.errno is None:
         return Verdict(text, Outcome.FAIL if facts.errors else Outcome.PASS, measured)
     wanted = getattr(errno, bound.errno, None) if bound.errno is not None else None
-    holds = any(bound.type in (None, name) and (bound.errno is None or number == wanted)
-                for name, number in facts.errors)
+    holds = any(
+        bound.type in (None, name) and (bound.errno is None or number == wanted)
+        for name, number in facts.errors
+    )
     return Verdict(text, Outcome.PASS if holds else Outcome.FAIL, measured)
 
 
@@ -142,4 +161,6 @@ def _error_text(name: str, number: int | None) -> str:
 
 def _findings(bound: Findings, text: str, facts: Facts) -> Verdict:
     missing = [name for name in bound.names if name not in facts.findings]
-    return Verdict(text, Outcome.FAIL if missing else Outcome.PASS, ", ".join(facts.findings) or "none")
+    return Verdict(
+        text, Outcome.FAIL if missing else Outcome.PASS, ", ".join(facts.findings) or "none"
+    )

@@ -1,7 +1,7 @@
 """Socket events -> which kernel timer owned each interval, and how long a FIN went unacknowledged.
 
-Every socket event is a change of regime that a probe saw at a kernel; a regime lasts until the next one of
-the same socket, until the socket is gone, or until the cell ends.
+Every socket event is a change of regime that a probe saw at a kernel; a regime lasts until the next
+one of the same socket, until the socket is gone, or until the cell ends.
 """
 
 from __future__ import annotations
@@ -24,9 +24,15 @@ _BRIEF = 0.02
 REASONS: Final = {
     ("SYN-SENT", "retransmission"): "the SYN is unanswered",
     ("SYN-RECEIVED", "retransmission"): "the ACK that ends the handshake is missing",
-    ("ESTABLISHED", "none"): "nothing is unacknowledged and keepalive is off: no timer will ever fire",
+    (
+        "ESTABLISHED",
+        "none",
+    ): "nothing is unacknowledged and keepalive is off: no timer will ever fire",
     ("ESTABLISHED", "keepalive"): "nothing is unacknowledged: keepalive counts the silence",
-    ("ESTABLISHED", "retransmission"): "data is unacknowledged: retransmission governs, keepalive does not probe",
+    (
+        "ESTABLISHED",
+        "retransmission",
+    ): "data is unacknowledged: retransmission governs, keepalive does not probe",
     ("ESTABLISHED", "persist"): "the peer's window is closed: the persist timer probes it",
     ("FIN-WAIT-1", "retransmission"): "closed, and the FIN is unacknowledged",
     ("FIN-WAIT-1", "persist"): "closed, and the peer's window is zero",
@@ -54,7 +60,9 @@ class SocketState:
 
 
 def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
-    """For each (side, client endpoint): the socket as it was seen last; `since` is of its present regime."""
+    """For each (side, client endpoint): the socket as it was seen last; `since` is of its present
+    regime.
+    """
     states: dict[tuple[str, str], SocketState] = {}
     for event in events:
         if event.what not in ("socket", "socket_gone") or not event.lane.endswith(".kernel"):
@@ -63,21 +71,35 @@ def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
         before = states.get((side, client))
         if event.what == "socket_gone":
             if before is not None:
-                states[side, client] = SocketState(side, client, before.state, before.timer, before.since,
-                                                   before.orphan, event.t, before.send_queue)
+                states[side, client] = SocketState(
+                    side,
+                    client,
+                    before.state,
+                    before.timer,
+                    before.since,
+                    before.orphan,
+                    event.t,
+                    before.send_queue,
+                )
             continue
         state, timer = str(event.data.get("state")), str(event.data.get("timer"))
         orphan, queue = bool(event.data.get("orphan")), event.data.get("send_queue")
-        same = before is not None and before.gone is None and (state, timer, orphan) == (
-            before.state, before.timer, before.orphan)
+        same = (
+            before is not None
+            and before.gone is None
+            and (state, timer, orphan) == (before.state, before.timer, before.orphan)
+        )
         since = before.since if same and before is not None else event.t
-        states[side, client] = SocketState(side, client, state, timer, since, orphan, None,
-                                           queue if isinstance(queue, int) else 0)
+        states[side, client] = SocketState(
+            side, client, state, timer, since, orphan, None, queue if isinstance(queue, int) else 0
+        )
     return states
 
 
 def regimes(moments: Moments) -> tuple[Regime, ...]:
-    """The intervals of every socket, in the order of their beginning; those too brief to matter left out."""
+    """The intervals of every socket, in the order of their beginning; those too brief to matter
+    left out.
+    """
     open_: dict[tuple[str, str], Regime] = {}
     closed: list[Regime] = []
     for event in moments.events:
@@ -100,35 +122,66 @@ def regimes(moments: Moments) -> tuple[Regime, ...]:
 
 def _regime(side: str, client: str, event: Event, t: float) -> Regime:
     state, timer = str(event.data.get("state")), str(event.data.get("timer"))
-    return Regime(side, client, state, timer, t, None, REASONS.get((state, timer), ""),
-                  bool(event.data.get("orphan")))
+    return Regime(
+        side,
+        client,
+        state,
+        timer,
+        t,
+        None,
+        REASONS.get((state, timer), ""),
+        bool(event.data.get("orphan")),
+    )
 
 
 def _same(one: Regime, other: Regime) -> bool:
     return (one.side, one.client, one.state, one.timer, one.orphan) == (
-        other.side, other.client, other.state, other.timer, other.orphan)
+        other.side,
+        other.client,
+        other.state,
+        other.timer,
+        other.orphan,
+    )
 
 
 def _ended(one: Regime, end: float) -> Regime:
-    return Regime(one.side, one.client, one.state, one.timer, one.start, end, one.reason, one.orphan)
+    return Regime(
+        one.side, one.client, one.state, one.timer, one.start, end, one.reason, one.orphan
+    )
 
 
 def _joined(found: list[Regime]) -> list[Regime]:
     """Neighbours that differ in nothing (a brief one between them was left out) become one."""
     joined: list[Regime] = []
     for one in sorted(found, key=lambda one: (one.side, one.client, one.start)):
-        if joined and _same(joined[-1], one) and joined[-1].end is not None \
-                and one.start - joined[-1].end < _BRIEF:
+        if (
+            joined
+            and _same(joined[-1], one)
+            and joined[-1].end is not None
+            and one.start - joined[-1].end < _BRIEF
+        ):
             first = joined.pop()
-            joined.append(Regime(first.side, first.client, first.state, first.timer, first.start, one.end,
-                                 first.reason, first.orphan))
+            joined.append(
+                Regime(
+                    first.side,
+                    first.client,
+                    first.state,
+                    first.timer,
+                    first.start,
+                    one.end,
+                    first.reason,
+                    first.orphan,
+                )
+            )
         else:
             joined.append(one)
     return joined
 
 
 def fin_wait1(found: Sequence[Regime], wire: WireLog, moments: Moments) -> tuple[FinWait1, ...]:
-    """For each socket that was in FIN-WAIT-1: from its FIN (as the tape has it) until it left that state."""
+    """For each socket that was in FIN-WAIT-1: from its FIN (as the tape has it) until it left that
+    state.
+    """
     spans: dict[tuple[str, str], list[Regime]] = {}
     for one in found:
         if one.state == "FIN-WAIT-1":
@@ -136,10 +189,15 @@ def fin_wait1(found: Sequence[Regime], wire: WireLog, moments: Moments) -> tuple
     result = []
     for (side, client), parts in spans.items():
         start = min(part.start for part in parts)
-        sent = [moments.since(frame.t) for frame in wire.frames
-                if frame.label == "fin" and frame.sender == side and frame.client == client]
+        sent = [
+            moments.since(frame.t)
+            for frame in wire.frames
+            if frame.label == "fin" and frame.sender == side and frame.client == client
+        ]
         start = min([start, *sent])
         end = parts[-1].end
         last = moments.since(moments.end) if end is None else end
-        result.append(FinWait1(side, client, start, max(0.0, last - start), end is not None, parts[-1].orphan))
+        result.append(
+            FinWait1(side, client, start, max(0.0, last - start), end is not None, parts[-1].orphan)
+        )
     return tuple(result)

@@ -1,8 +1,8 @@
 """The fate of every message, from the recording alone.
 
-A message that was pushed is in the queue at the end (stuck), or it left the server. One that left was
-received (delivered; late when the fault stood between; duplicated when more than once) or it was not (lost),
-and then the tape says where it vanished. The parts add up to what was pushed.
+A message that was pushed is in the queue at the end (stuck), or it left the server. One that left
+was received (delivered; late when the fault stood between; duplicated when more than once) or it
+was not (lost), and then the tape says where it vanished. The parts add up to what was pushed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,23 @@ if TYPE_CHECKING:
 _SOON = 200_000_000
 
 
-def account(moments: Moments, wire: WireLog, faults: Sequence[FaultEffect],
-            sockets: Mapping[tuple[str, str], SocketState]) -> tuple[Message, ...]:
+def account(
+    moments: Moments,
+    wire: WireLog,
+    faults: Sequence[FaultEffect],
+    sockets: Mapping[tuple[str, str], SocketState],
+) -> tuple[Message, ...]:
     """The fate of each message that was pushed, in the order of pushing."""
-    accepted = {str(event.data.get("id")) for event in moments.of("netdiag", "push") if event.outcome == "ok"}
-    pushed = {str(event.data.get("id")): event for event in moments.of("netdiag", "push")
-              if event.outcome == "start" and str(event.data.get("id")) in accepted}
+    accepted = {
+        str(event.data.get("id"))
+        for event in moments.of("netdiag", "push")
+        if event.outcome == "ok"
+    }
+    pushed = {
+        str(event.data.get("id")): event
+        for event in moments.of("netdiag", "push")
+        if event.outcome == "start" and str(event.data.get("id")) in accepted
+    }
     got: dict[str, list[Event]] = {}
     for event in moments.of("client.app", "got"):
         got.setdefault(str(event.data.get("id")), []).append(event)
@@ -39,8 +50,10 @@ def account(moments: Moments, wire: WireLog, faults: Sequence[FaultEffect],
     queue = Counter(str(one) for one in ids) if isinstance(ids, list) else None
     replies = _replies_by_message(wire.replies, set(pushed))
     story = _Story(moments, faults, sockets)
-    return tuple(story.tell(name, event, got.get(name, []), replies.get(name), queue)
-                 for name, event in pushed.items())
+    return tuple(
+        story.tell(name, event, got.get(name, []), replies.get(name), queue)
+        for name, event in pushed.items()
+    )
 
 
 def _replies_by_message(replies: Sequence[Reply], names: set[str]) -> dict[str, Reply]:
@@ -62,21 +75,43 @@ def _words(value: Value) -> list[bytes]:
 class _Story:
     """Tells one message's way; holds what all messages share."""
 
-    def __init__(self, moments: Moments, faults: Sequence[FaultEffect],
-                 sockets: Mapping[tuple[str, str], SocketState]) -> None:
+    def __init__(
+        self,
+        moments: Moments,
+        faults: Sequence[FaultEffect],
+        sockets: Mapping[tuple[str, str], SocketState],
+    ) -> None:
         self._moments = moments
         self._faults = faults
         self._sockets = sockets
 
-    def tell(self, name: str, pushed: Event, got: list[Event], reply: Reply | None,
-             queue: Counter[str] | None) -> Message:
+    def tell(
+        self,
+        name: str,
+        pushed: Event,
+        got: list[Event],
+        reply: Reply | None,
+        queue: Counter[str] | None,
+    ) -> Message:
         since = self._moments.since
         fate, text = self._fate(pushed, got, reply, queue, name)
-        return Message(name, fate, text, since(pushed.t), since(reply.left) if reply else None,
-                       since(got[0].t) if got else None)
+        return Message(
+            name,
+            fate,
+            text,
+            since(pushed.t),
+            since(reply.left) if reply else None,
+            since(got[0].t) if got else None,
+        )
 
-    def _fate(self, pushed: Event, got: list[Event], reply: Reply | None,
-              queue: Counter[str] | None, name: str) -> tuple[str, str]:
+    def _fate(
+        self,
+        pushed: Event,
+        got: list[Event],
+        reply: Reply | None,
+        queue: Counter[str] | None,
+        name: str,
+    ) -> tuple[str, str]:
         if len(got) > 1:
             return "duplicated", f"received {len(got)} times, first {self._at(got[0].t)}"
         if got:
@@ -88,20 +123,33 @@ class _Story:
         return "lost", self._where(reply)
 
     def _received(self, pushed: int, got: int, reply: Reply | None) -> tuple[str, str]:
-        between = any(fault.began_ns is not None and fault.began_ns < got
-                      and (fault.healed_ns is None or fault.healed_ns > pushed) for fault in self._faults)
+        between = any(
+            fault.began_ns is not None
+            and fault.began_ns < got
+            and (fault.healed_ns is None or fault.healed_ns > pushed)
+            for fault in self._faults
+        )
         if between and got - pushed > _SOON:
-            sent = f"its reply was sent {_times(reply.sent)}" if reply is not None else "it waited in the queue"
+            sent = (
+                f"its reply was sent {_times(reply.sent)}"
+                if reply is not None
+                else "it waited in the queue"
+            )
             return "late", f"received {(got - pushed) / 1e9:.2f} s after its pushing; {sent}"
         return "delivered", f"received {self._at(got)}"
 
     def _where(self, reply: Reply | None) -> str:
         if reply is None:
-            return "popped, but no reply that holds it was ever on the wire: lost in the server's host"
+            return (
+                "popped, but no reply that holds it was ever on the wire: lost in the server's host"
+            )
         story = f"left the server {self._at(reply.left)} for client {reply.client}"
         if reply.arrived is not None:
-            return f"{story} and reached the client's host {self._at(reply.arrived)}, but no consumer read it: lost"
-        story += f"; its reply was sent {_times(reply.sent)}, taken by the cable {_times(reply.taken)}"
+            arrived = self._at(reply.arrived)
+            return f"{story}, reached the client's host {arrived}, but no consumer read it: lost"
+        story += (
+            f"; its reply was sent {_times(reply.sent)}, taken by the cable {_times(reply.taken)}"
+        )
         socket = self._sockets.get(("server", reply.client))
         if socket is None or socket.gone is not None:
             return f"{story}; the server's socket is gone: lost"

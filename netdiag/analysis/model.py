@@ -1,7 +1,8 @@
 """What a recording means: the values that every report is drawn from.
 
-All times are seconds relative to the cell's origin (the moment the first fault took effect; without one, the
-client's first SYN), unless a name says otherwise. Everything here is frozen and turns into plain JSON.
+All times are seconds relative to the cell's origin (the moment the first fault took effect; without
+one, the client's first SYN), unless a name says otherwise. Everything here is frozen and turns into
+plain JSON.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class FaultEffect:
-    """What became of one fault: when it took effect and healed (absolute ns), and what it touched."""
+    """What became of one fault: when it began and healed (absolute ns too), and what it touched."""
 
     name: str
     verb: str
@@ -98,7 +99,9 @@ class Regime:
 
 @dataclass(frozen=True)
 class FinWait1:
-    """A FIN that nobody acknowledged: how long a kernel held the socket, and whether it still did at the end."""
+    """A FIN that nobody acknowledged: how long a kernel held the socket, and whether it still did
+    at the end.
+    """
 
     side: str
     client: str
@@ -120,7 +123,9 @@ class Zombie:
 
 @dataclass(frozen=True)
 class Message:
-    """The fate of one message: delivered, late, duplicated, lost or stuck, and in a sentence where it went."""
+    """The fate of one message: delivered, late, duplicated, lost or stuck, and in a sentence where
+    it went.
+    """
 
     id: str
     fate: str

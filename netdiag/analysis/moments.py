@@ -39,10 +39,7 @@ class Moments:
         return next(self.of(lane, *whats), None)
 
     def last(self, lane: str, *whats: str) -> Event | None:
-        found = None
-        for found in self.of(lane, *whats):
-            pass
-        return found
+        return max(self.of(lane, *whats), key=lambda event: event.t, default=None)
 
     @property
     def end(self) -> int:
@@ -54,7 +51,9 @@ class Moments:
 
 
 def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]:
-    """What the cable said of each fault; the summary at the end is missing when the cable was killed."""
+    """What the cable said of each fault; the summary at the end is missing when the cable was
+    killed.
+    """
     edges: dict[str, dict[str, Event]] = {}
     summaries: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -65,19 +64,28 @@ def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]
             edges.setdefault(name, {}).setdefault(str(event.data.get("edge")), event)
         elif event.what == "fault_summary":
             summaries[name] = dict(event.data)
-    return tuple(_effect(name, edges.get(name, {}), summaries.get(name, {}), origin)
-                 for name in dict.fromkeys((*edges, *summaries)))
+    return tuple(
+        _effect(name, edges.get(name, {}), summaries.get(name, {}), origin)
+        for name in dict.fromkeys((*edges, *summaries))
+    )
 
 
-def _effect(name: str, edges: dict[str, Event], summary: dict[str, Any], origin: int) -> FaultEffect:
+def _effect(
+    name: str, edges: dict[str, Event], summary: dict[str, Any], origin: int
+) -> FaultEffect:
     began, healed = edges.get("active"), edges.get("healed")
     told = {**(dict(began.data) if began else {}), **summary}
     packet = began.data.get("packet") if began else None
     return FaultEffect(
-        name=name, verb=str(told.get("verb", "")), trigger=str(told.get("trigger", "")),
-        began_ns=began.t if began else None, healed_ns=healed.t if healed else None,
+        name=name,
+        verb=str(told.get("verb", "")),
+        trigger=str(told.get("trigger", "")),
+        began_ns=began.t if began else None,
+        healed_ns=healed.t if healed else None,
         began=(began.t - origin) / SECOND if began else None,
         healed=(healed.t - origin) / SECOND if healed else None,
         packet=packet if isinstance(packet, int) else None,
-        taken=dict(summary.get("taken") or {}), injected=int(summary.get("injected") or 0),
-        why_not=summary.get("why_not"))
+        taken=dict(summary.get("taken") or {}),
+        injected=int(summary.get("injected") or 0),
+        why_not=summary.get("why_not"),
+    )

@@ -1,7 +1,7 @@
 """Packets, kernel timers, application, server and faults -> one list of lines in the order of time.
 
-Every line says who, what and why. Weight 0 is what a person must see, 1 detail, 2 routine that only a full
-listing wants.
+Every line says who, what and why. Weight 0 is what a person must see, 1 detail, 2 routine that only
+a full listing wants.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ _ROUTINE: Final = frozenset({"ack", "handshake_ack", "window_update", "duplicate
 _LONG: Final = 1_000_000_000
 _QUIET_BEFORE: Final = frozenset({*_ROUTINE, "data", "syn_ack"})
 
-_PHASE_NAMES: Final = {"request_in_flight": "the command", "reply_in_flight": "the reply",
-                       "blocked": "ACK of the whole command"}
+_PHASE_NAMES: Final = {
+    "request_in_flight": "the command",
+    "reply_in_flight": "the reply",
+    "blocked": "ACK of the whole command",
+}
 _WHY: Final = {
     "tail_loss_probe": "tail loss probe: about SRTT + 200 ms without an ACK",
     "rto_retransmission": "the retransmission timer fired",
@@ -49,8 +52,15 @@ def _frames(moments: Moments, wire: WireLog) -> Iterator[Entry]:
             continue
         fate = frame.taken or ""
         why = _WHY.get(frame.label, "")
-        yield Entry(t, f"{frame.sender}.kernel", _frame_text(frame), "; ".join(filter(None, (why, fate))),
-                    frame.label, frame.number, _weight(frame, t))
+        yield Entry(
+            t,
+            f"{frame.sender}.kernel",
+            _frame_text(frame),
+            "; ".join(filter(None, (why, fate))),
+            frame.label,
+            frame.number,
+            _weight(frame, t),
+        )
 
 
 def _weight(frame: Frame, t: float) -> int:
@@ -65,8 +75,10 @@ def _weight(frame: Frame, t: float) -> int:
 
 def _frame_text(frame: Frame) -> str:
     seen = frame.seen
-    name = next((_PHASE_NAMES[phase] for phase in frame.phases if phase in _PHASE_NAMES),
-                frame.label.replace("_", " "))
+    name = next(
+        (_PHASE_NAMES[phase] for phase in frame.phases if phase in _PHASE_NAMES),
+        frame.label.replace("_", " "),
+    )
     for short, full in (("syn", "SYN"), ("fin", "FIN"), ("rst", "RST"), ("ack", "ACK")):
         name = " ".join(full if word == short else word for word in name.split())
     parts = [name]
@@ -84,8 +96,14 @@ def _regimes(regimes: Sequence[Regime]) -> Iterator[Entry]:
     for one in regimes:
         timer = "no timer" if one.timer == "none" else f"{one.timer} timer"
         orphan = ", orphan" if one.orphan else ""
-        yield Entry(one.start, f"{one.side}.kernel", f"{one.state}, {timer}{orphan}", one.reason, "regime",
-                    weight=1 if one.start < 0 else 0)
+        yield Entry(
+            one.start,
+            f"{one.side}.kernel",
+            f"{one.state}, {timer}{orphan}",
+            one.reason,
+            "regime",
+            weight=1 if one.start < 0 else 0,
+        )
 
 
 def _events(moments: Moments) -> Iterator[Entry]:
@@ -104,19 +122,28 @@ def _events(moments: Moments) -> Iterator[Entry]:
 
 
 def _lasts(moments: Moments, event: Event) -> bool:
-    """Whether a sleep that began after the fault went on for a second or more: others say nothing."""
+    """Whether a sleep after the fault went on for a second or more: others say nothing."""
     after = (later.t for later in moments.of("client.app") if later.t > event.t)
     return event.t >= moments.origin and next(after, moments.end) - event.t >= _LONG
 
 
 def _client_list(event: Event, t: float, listed: set[str]) -> Iterator[Entry]:
     rows = event.data.get("clients")
-    now = {str(row.get("addr")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
+    now = (
+        {str(row.get("addr")) for row in rows if isinstance(row, dict)}
+        if isinstance(rows, list)
+        else set()
+    )
     for client in sorted(now - listed):
         yield Entry(t, "server.app", f"CLIENT LIST has {client}", "", "client_list", weight=1)
     for client in sorted(listed - now):
-        yield Entry(t, "server.app", f"CLIENT LIST has forgotten {client}", "the server closed or lost it",
-                    "client_forgotten")
+        yield Entry(
+            t,
+            "server.app",
+            f"CLIENT LIST has forgotten {client}",
+            "the server closed or lost it",
+            "client_forgotten",
+        )
     listed.clear()
     listed.update(now)
 
@@ -148,7 +175,11 @@ def _error(data: dict[str, Any]) -> str:
 
 def _push(data: dict[str, Any], outcome: str) -> Told:
     if outcome == "fail":
-        return f"{data.get('id')} could not be pushed: {data.get('reason') or data.get('answer')}", "", 0
+        return (
+            f"{data.get('id')} could not be pushed: {data.get('reason') or data.get('answer')}",
+            "",
+            0,
+        )
     return f"{data.get('id')} pushed", "the producer", 0 if outcome == "start" else 2
 
 
@@ -169,15 +200,30 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "got"): lambda data, _: (f"received {data.get('id')}", "", 0),
     ("app", "error"): lambda data, _: (_error(data), "what the application sees", 0),
     ("app", "reconnect"): lambda data, _: ("tries again", "after its pause", 1),
-    ("app", "garbage"): lambda data, _: (f"said something else: {data.get('text')}", "not the contract", 0),
-    ("app", "exit"): lambda data, _: (f"ended with code {data.get('code')}", str(data.get("said", "")), 0),
+    ("app", "garbage"): lambda data, _: (
+        f"said something else: {data.get('text')}",
+        "not the contract",
+        0,
+    ),
+    ("app", "exit"): lambda data, _: (
+        f"ended with code {data.get('code')}",
+        str(data.get("said", "")),
+        0,
+    ),
     ("app", "sleep"): _sleep,
     ("app", "ready"): lambda data, _: (f"{data.get('server_name', 'redis')} is ready", "", 2),
     ("kernel", "socket_gone"): lambda data, _: (
-        f"socket gone (was {data.get('last_state')}{', orphan' if data.get('orphan') else ''})", "", 0),
+        f"socket gone (was {data.get('last_state')}{', orphan' if data.get('orphan') else ''})",
+        "",
+        0,
+    ),
     ("netdiag", "push"): _push,
     ("netdiag", "cell"): lambda data, outcome: (
-        f"the cell could not go on: {data.get('reason')}" if outcome == "fail" else f"cell: {outcome}", "",
-        0 if outcome == "fail" else 2),
+        f"the cell could not go on: {data.get('reason')}"
+        if outcome == "fail"
+        else f"cell: {outcome}",
+        "",
+        0 if outcome == "fail" else 2,
+    ),
     ("netdiag", "end"): lambda data, _: ("the cell ends", "its duration is over", 1),
 }

@@ -1,8 +1,9 @@
 """The tape -> what was on the wire: every frame as it came to the cable, its label and its fate.
 
-Each frame's label is the one its sender's end of the cable gives, and the phases are read as the cable read
-them; what was handed on is the other end's copy and tells that it was delivered. Replies are read out of the streams, on both ends, so the
-analysis knows when a message left the server and when it reached the client's host.
+Each frame's label is the one its sender's end of the cable gives, and the phases are read as the
+cable read them; what was handed on is the other end's copy and tells that it was delivered. Replies
+are read out of the streams, on both ends, so the analysis knows when a message left the server and
+when it reached the client's host.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ _MAKER = "injected"
 
 @dataclass(frozen=True)
 class Frame:
-    """One TCP frame at the cable; `t` in ns of CLOCK_MONOTONIC, `client` the connection's client endpoint.
+    """One TCP frame at the cable; `t` in ns of CLOCK_MONOTONIC, `client` the connection's client
+    endpoint.
 
-    `taken` says why it went no further; `injected`, that the cable made it (for the host on side `side`).
+    `taken` says why it went no further; `injected`, that the cable made it (for the host on side
+    `side`).
     """
 
     number: int
@@ -56,7 +59,9 @@ class Frame:
 
 @dataclass
 class Reply:
-    """A message of the server: when its first byte left, how often it was sent, when it was there whole."""
+    """A message of the server: when its first byte left, how often it was sent, when it was there
+    whole.
+    """
 
     client: str
     value: Value
@@ -92,7 +97,9 @@ class _Replies:
         self._starts: list[tuple[int, Frame]] = []
 
     def feed(self, frame: Frame) -> list[tuple[Value, Frame, int]]:
-        """Messages that this frame makes whole: value, the frame of their first byte, their first seq."""
+        """Messages that this frame makes whole: value, the frame of their first byte, their first
+        seq.
+        """
         segment = frame.segment
         if segment.flags & SYN:
             self._stream.synchronise(segment.seq)
@@ -114,8 +121,8 @@ class _Replies:
 def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog:
     """Read a cell's tape; a tape that a crash cut short gives what it holds, a missing one nothing.
 
-    `wall_offset` (ns) is what the run added to CLOCK_MONOTONIC; `commands` are the workload's own. Raises RecordingError when the file cannot
-    be read.
+    `wall_offset` (ns) is what the run added to CLOCK_MONOTONIC; `commands` are the workload's own.
+    Raises RecordingError when the file cannot be read.
     """
     log = WireLog()
     if not path.exists() or path.stat().st_size < len(MAGIC):
@@ -153,7 +160,9 @@ class _TapeReader:
             seen = self._ends.sent(t, packet.interface, segment)
             client = self._name(seen)
             phases = tuple(one.phase for one in self._phases.observe(seen))
-            frame = Frame(packet.number, t, seen.side, client, seen, segment, taken=comment, phases=phases)
+            frame = Frame(
+                packet.number, t, seen.side, client, seen, segment, taken=comment, phases=phases
+            )
             self._log.frames.append(frame)
             if seen.side == 1:
                 self._sent(frame)
@@ -161,9 +170,14 @@ class _TapeReader:
         self._ends.received(t, packet.interface, segment)
         if comment is not None and comment.startswith(_MAKER):
             side = packet.interface
-            client = endpoint_text(segment.dst, segment.dport) if side == 0 else endpoint_text(
-                segment.src, segment.sport)
-            self._log.frames.append(Frame(packet.number, t, side, client, None, segment, injected=comment))
+            client = (
+                endpoint_text(segment.dst, segment.dport)
+                if side == 0
+                else endpoint_text(segment.src, segment.sport)
+            )
+            self._log.frames.append(
+                Frame(packet.number, t, side, client, None, segment, injected=comment)
+            )
         elif packet.interface == 0:
             client = endpoint_text(segment.dst, segment.dport)
             self._delivered(Frame(packet.number, t, 1, client, None, segment))
@@ -183,7 +197,9 @@ class _TapeReader:
                 reply.sent += 1
                 reply.taken += frame.taken is not None
         for value, first, seq in self._server.setdefault(frame.client, _Replies()).feed(frame):
-            reply = Reply(frame.client, value, first.t, first.number, seq, taken=int(frame.taken is not None))
+            reply = Reply(
+                frame.client, value, first.t, first.number, seq, taken=int(frame.taken is not None)
+            )
             self._log.replies.append(reply)
             self._open.setdefault(frame.client, []).append(reply)
 

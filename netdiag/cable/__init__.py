@@ -1,4 +1,5 @@
-"""The cable: every frame between the hosts crosses it, both ends are recorded, and faults fall on exact packets.
+"""The cable: every frame between the hosts crosses it, both ends are recorded, and faults fall on
+exact packets.
 
 waiting   a trigger that waits for its packet, phase, event or time
 core      frames, events and time in; fates, injections and notes out (sans-IO)

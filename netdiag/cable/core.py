@@ -1,14 +1,15 @@
 """The decisions of the cable: frames, events and the time in; fates, injections and notes out.
 
-Sans-IO: it never reads a clock or a socket, so a test plays frames to it and reads what it would do. The
-rule it guards: a fault falls on the very packet that meets its trigger, and what becomes of that packet is
-the trigger's word (design: what a trigger does with its own packet), not an accident of timing.
+Sans-IO: it never reads a clock or a socket, so a test plays frames to it and reads what it would
+do. The rule it guards: a fault falls on the very packet that meets its trigger, and what becomes of
+that packet is the trigger's word (design: what a trigger does with its own packet), not an accident
+of timing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.cable.fault_run import FaultRun, Stage
 from netdiag.cable.reset import Resets
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netdiag.faults import Fault
+    from netdiag.faults.fate import Host
     from netdiag.faults.trigger import Trigger
     from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
 
-_HOSTS = ("client", "server")
+_HOSTS: Final[tuple[Host, Host]] = ("client", "server")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Injected:
 
 @dataclass
 class Decision:
-    """What becomes of one frame (`taken` says why it goes no further), and what else happens with it."""
+    """What becomes of one frame (`taken` says why it goes no further), and what else happens with
+    it.
+    """
 
     taken: str | None = None
     injected: list[Injected] = field(default_factory=list)
@@ -62,12 +66,16 @@ class Decision:
 class Core:
     """One cable's state: flows, phase readers and the faults of the cell.
 
-    `commands` are the workload's own commands, upper case; `signals` are triggers by name that start
-    something outside; times are ns of CLOCK_MONOTONIC.
+    `commands` are the workload's own commands, upper case; `signals` are triggers by name that
+    start something outside; times are ns of CLOCK_MONOTONIC.
     """
 
-    def __init__(self, faults: Sequence[Fault], commands: frozenset[str],
-                 signals: Mapping[str, Trigger] | None = None) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        commands: frozenset[str],
+        signals: Mapping[str, Trigger] | None = None,
+    ) -> None:
         self._ends = BothEnds()
         self._resets = Resets(self._ends)
         self._start: int | None = None
@@ -80,7 +88,9 @@ class Core:
                 self._readers[trigger.command] = PhaseReader(frozenset({trigger.command}))
 
     def frame(self, t: int, side: int, frame: bytes, number: int) -> Decision:
-        """Decide a frame that the host on `side` sent; `number` is the one it will have on the tape."""
+        """Decide a frame that the host on `side` sent; `number` is the one it will have on the
+        tape.
+        """
         decision = Decision()
         segment = parse_ethernet(frame)
         phases: dict[str | None, tuple[Occurrence, ...]] = {}
@@ -102,8 +112,13 @@ class Core:
         self._inject(decision)
         return decision
 
-    def _one_fault(self, run: FaultRun, decision: Decision,
-                   phases: dict[str | None, tuple[Occurrence, ...]], at: tuple[int, int, int]) -> str | None:
+    def _one_fault(
+        self,
+        run: FaultRun,
+        decision: Decision,
+        phases: dict[str | None, tuple[Occurrence, ...]],
+        at: tuple[int, int, int],
+    ) -> str | None:
         t, side, number = at
         towards = _HOSTS[1 - side]
         governed = run.stage is Stage.ACTIVE
@@ -139,7 +154,12 @@ class Core:
                 for frame in self._resets.towards(side):
                     run.made += 1
                     decision.injected.append(
-                        Injected(side, frame, f"injected by fault {run.fault.name}: rst to {injection.to}"))
+                        Injected(
+                            side,
+                            frame,
+                            f"injected by fault {run.fault.name}: rst to {injection.to}",
+                        )
+                    )
 
     def event(self, t: int, name: str) -> Decision:
         """An event of the client (`call`, `error`, ...), for the faults that wait for it."""
@@ -153,7 +173,7 @@ class Core:
 
     def due(self) -> int | None:
         """When `tick` must be called next, if no frame comes before."""
-        waiting = [*self._faults, *self._signals]
+        waiting: list[FaultRun | Signal] = [*self._faults, *self._signals]
         return min((t for one in waiting if (t := one.due(self._start)) is not None), default=None)
 
     def tick(self, t: int) -> Decision:
@@ -168,8 +188,10 @@ class Core:
 
     def summary(self) -> list[Note]:
         """For each fault: whether it took effect, what it took, and if it never fired, why not."""
-        return [Note("fault_summary", "info", {**run.summary(), "why_not": self._why_not(run)})
-                for run in self._faults]
+        return [
+            Note("fault_summary", "info", {**run.summary(), "why_not": self._why_not(run)})
+            for run in self._faults
+        ]
 
     def _why_not(self, run: FaultRun) -> str | None:
         if run.stage is not Stage.WAITING:

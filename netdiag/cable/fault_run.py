@@ -1,7 +1,7 @@
 """The life of one fault: waiting, delayed, active, healing, over.
 
-Turns "the trigger is met" and "time has passed" into stages, and counts what the fault took, so that a
-fault that touched nothing can never pass for one that did.
+Turns "the trigger is met" and "time has passed" into stages, and counts what the fault took, so
+that a fault that touched nothing can never pass for one that did.
 """
 
 from __future__ import annotations
@@ -52,8 +52,11 @@ class FaultRun:
 
     @property
     def _waiting(self) -> Waiting | None:
-        return self._at if self.stage is Stage.WAITING else (
-            self._heal if self.stage is Stage.ACTIVE else None)
+        return (
+            self._at
+            if self.stage is Stage.WAITING
+            else (self._heal if self.stage is Stage.ACTIVE else None)
+        )
 
     def meets(self, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]) -> bool:
         """Whether this packet meets the trigger that the fault waits for now."""
@@ -61,7 +64,7 @@ class FaultRun:
         return waiting is not None and waiting.packet(seen, phases)
 
     def step_on_packet(self, t: int, number: int, *, governed: bool) -> bool:
-        """Its trigger's packet is here: step on; returns whether the fault governs that packet too."""
+        """Its trigger's packet is here: step on; returns whether the fault governs it, too."""
         waiting = self._waiting
         if waiting is None:
             return governed
@@ -120,8 +123,8 @@ class FaultRun:
     def take(self, towards: Host, *, governed: bool, own: bool) -> str | None:
         """Why the frame goes no further because of this fault, or None.
 
-        A trigger takes its own packet whatever the verb does with the rest (a reset lets the rest pass);
-        a one-way blackhole spares the packets of the other way.
+        A trigger takes its own packet whatever the verb does with the rest (a reset lets the rest
+        pass); a one-way blackhole spares the packets of the other way.
         """
         if not (governed or self.stage is Stage.HEALING):
             return None
@@ -146,8 +149,17 @@ class FaultRun:
         for name, packet in edges:
             trigger = self.fault.at if name == "active" else self.fault.heal
             words = f"for {self.fault.for_:g} s" if trigger is None else str(trigger)
-            yield name, {"fault": self.fault.name, "verb": str(self.fault.do), "edge": name,
-                         "trigger": words, "packet": packet if packet is not None else number, "at": t}
+            yield (
+                name,
+                {
+                    "fault": self.fault.name,
+                    "verb": str(self.fault.do),
+                    "edge": name,
+                    "trigger": words,
+                    "packet": packet if packet is not None else number,
+                    "at": t,
+                },
+            )
 
     def injections(self) -> tuple[Injection, ...]:
         """What the verb does once, handed out once."""
@@ -156,8 +168,14 @@ class FaultRun:
 
     def summary(self) -> dict[str, Json]:
         """What became of the fault, for the recording's end."""
-        return {"fault": self.fault.name, "verb": str(self.fault.do), "trigger": str(self.fault.at),
-                "stage": self.stage.value, "taken": dict(self._taken), "injected": self.made}
+        return {
+            "fault": self.fault.name,
+            "verb": str(self.fault.do),
+            "trigger": str(self.fault.at),
+            "stage": self.stage.value,
+            "taken": dict(self._taken),
+            "injected": self.made,
+        }
 
 
 def _is_phase(waiting: Waiting) -> bool:

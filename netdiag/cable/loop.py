@@ -1,9 +1,11 @@
-"""The cable's process: frames from one packet socket to the other, as the core decides, and onto the tape.
+"""The cable's process: frames from one packet socket to the other, as the core decides, and onto
+the tape.
 
-Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded), signals
-(triggers that start a producer) and `seen` (which connections had frames, and their labels, so that somebody
-may look at their sockets); in come the client's events and `stop`. Of two waiting frames the older goes first, by the
-kernel's time stamps, so the order on the tape is the order on the wire.
+Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded),
+signals (triggers that start a producer) and `seen` (which connections had frames, and their labels,
+so that somebody may look at their sockets); in come the client's events and `stop`. Of two waiting
+frames the older goes first, by the kernel's time stamps, so the order on the tape is the order on
+the wire.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class CableLoop:
         self._going = True
 
     def run(self, dropped: Callable[[], tuple[int, int]]) -> int:
-        """Forward until told to stop; then write the tape's statistics and report. Returns an exit code."""
+        """Forward until told to stop; then write the tape's statistics and report. Returns an exit
+        code.
+        """
         poll = select.poll()
         for readable in (*self._ports, self._control):
             poll.register(readable, select.POLLIN)
@@ -69,8 +73,9 @@ class CableLoop:
         for note in self._core.summary():
             self._tell_note(note, time.monotonic_ns())
         drops: dict[str, Json] = {"client": dropped[0], "server": dropped[1]}
-        self._tell_note(Note("tape", "fail" if any(dropped) else "ok", {"dropped": drops}),
-                        time.monotonic_ns())
+        self._tell_note(
+            Note("tape", "fail" if any(dropped) else "ok", {"dropped": drops}), time.monotonic_ns()
+        )
         self._tape.close(time.monotonic_ns(), dropped)
         self._tell({"done": True})
 
@@ -98,7 +103,7 @@ class CableLoop:
                 self._one(side, *arrived)
 
     def _oldest(self, offset: int) -> int | None:
-        """Fill both lookaheads and name the side whose frame came first; None when nothing waits."""
+        """Fill both lookaheads; the side whose frame came first, None when nothing waits."""
         pending = self._pending
         for side in (0, 1):
             if pending[side] is None:
@@ -161,8 +166,15 @@ class CableLoop:
         if self._seen and now >= self._seen_at + _SEEN_EVERY:
             self._seen_at = now
             rows: list[Json] = [
-                [str(ipaddress.ip_address(client)), cport, str(ipaddress.ip_address(server)), sport, *sorted(labels)]
-                for (client, cport, server, sport), labels in self._seen.items()]
+                [
+                    str(ipaddress.ip_address(client)),
+                    cport,
+                    str(ipaddress.ip_address(server)),
+                    sport,
+                    *sorted(labels),
+                ]
+                for (client, cport, server, sport), labels in self._seen.items()
+            ]
             self._seen = {}
             self._tell({"seen": rows, "t": now}, urgent=False)
 
@@ -193,7 +205,7 @@ class CableLoop:
         self._tell({"note": note.what, "outcome": note.outcome, "data": note.data, "t": t})
 
     def _tell(self, message: dict[str, Json], *, urgent: bool = True) -> None:
-        """Send to the cell; when its queue is full, what is urgent waits and the rest is left out."""
+        """Send to the cell; when its queue is full, what is urgent waits, the rest is dropped."""
         data = json.dumps(message).encode()
         with contextlib.suppress(ConnectionError):
             while True:

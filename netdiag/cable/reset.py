@@ -1,7 +1,9 @@
-"""The RST that a host will accept: in its peer's name, with exactly the sequence number it expects next.
+"""The RST that a host will accept: in its peer's name, with exactly the sequence number it expects
+next.
 
-Linux takes a RST only when its sequence number is rcv_nxt (RFC 5961 as the kernel does it: inside the window
-but not exact draws a challenge ACK). What a host expects is known from its own end of the cable alone.
+Linux takes a RST only when its sequence number is rcv_nxt (RFC 5961 as the kernel does it: inside
+the window but not exact draws a challenge ACK). What a host expects is known from its own end of
+the cable alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Resets:
-    """Remembers a frame of each connection, so that a RST can be made that looks like its peer's."""
+    """Remembers a frame of each connection, so that a RST can be made after its likeness."""
 
     def __init__(self, ends: BothEnds) -> None:
         self._ends = ends
@@ -33,6 +35,12 @@ class Resets:
         for pair, flow in self._ends.open_at(side):
             if pair in self._frames:
                 sender, frame = self._frames[pair]
-                made.append(reset_like(frame, reverse=sender == side, seq=flow.received_next(side),
-                                       ack=flow.next_seq(side)))
+                made.append(
+                    reset_like(
+                        frame,
+                        reverse=sender == side,
+                        seq=flow.received_next(side),
+                        ack=flow.next_seq(side),
+                    )
+                )
         return made

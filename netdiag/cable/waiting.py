@@ -1,7 +1,7 @@
 """A trigger that waits: packets, phases, events and times in, "met" out.
 
-Each Waiting counts what its trigger asks for and is met once. The rule it guards: a trigger counts from
-the moment it is armed, so a heal's `2nd fin` is the second one since the fault took effect.
+Each Waiting counts what its trigger asks for and is met once. The rule it guards: a trigger counts
+from the moment it is armed, so a heal's `2nd fin` is the second one since the fault took effect.
 """
 
 from __future__ import annotations
@@ -35,18 +35,25 @@ class Waiting:
         return round(getattr(self.trigger, "after", 0.0) * SECOND)
 
     def due(self, start: int) -> int | None:
-        """For a time: when it is met, `start` being the client's first SYN; None for other triggers."""
+        """For a time: when it is met, `start` being the client's first SYN; None for other
+        triggers.
+        """
         if isinstance(self.trigger, TimeTrigger):
             return start + round(self.trigger.time * SECOND)
         return None
 
     def packet(self, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]) -> bool:
-        """Whether this very packet meets the trigger; `phases` holds what it means to each command reader."""
+        """Whether this very packet meets the trigger; `phases` holds what it means to each command
+        reader.
+        """
         trigger = self.trigger
         if isinstance(trigger, PacketTrigger):
             asked = BY_NAME[trigger.label]
-            return (_SENDERS[seen.side] == trigger.from_ and matches(asked, seen.label)
-                    and self._count())
+            return (
+                _SENDERS[seen.side] == trigger.from_
+                and matches(asked, seen.label)
+                and self._count()
+            )
         if isinstance(trigger, PhaseTrigger):
             here = any(one.phase == trigger.phase for one in phases.get(trigger.command, ()))
             return here and self._count()
@@ -65,15 +72,18 @@ class Waiting:
 
 
 class Signal:
-    """A trigger that starts something outside the cable (a producer): met once, perhaps after a delay."""
+    """A trigger that starts something outside the cable (a producer): met once, perhaps after a
+    delay.
+    """
 
     def __init__(self, name: str, trigger: Trigger) -> None:
         self.name = name
         self._waiting: Waiting | None = Waiting(trigger)
         self._due: int | None = None
 
-    def packet(self, t: int, seen: Observation,
-               phases: Mapping[str | None, Sequence[Occurrence]]) -> bool:
+    def packet(
+        self, t: int, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]
+    ) -> bool:
         """Whether this packet is what it waited for, and nothing else is left to wait for."""
         return self._waiting is not None and self._waiting.packet(seen, phases) and self._met(t)
 

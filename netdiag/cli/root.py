@@ -1,4 +1,6 @@
-"""`netdiag`: the group of commands, and the border at which errors become one sentence and an exit code."""
+"""`netdiag`: the group of commands, and the border at which errors become one sentence and an exit
+code.
+"""
 
 from __future__ import annotations
 
@@ -23,27 +25,29 @@ _USAGE = 64
 class Commands(click.Group):
     """Commands that are imported when they are called, so that `netdiag --help` is fast."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
         command = importlib.import_module(f"netdiag.cli.{name}").command
         return command if isinstance(command, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88}
+)
 @click.version_option(__version__, prog_name="netdiag")
 def group() -> None:
     """What long-lived TCP clients do when the network fails.
 
-    netdiag runs a real client against a real server over a cable of its own, cuts it on the exact packet,
-    and shows packets, kernel timers and the application on one timeline.
+    netdiag runs a real client against a real server over a cable of its own, cuts it on the exact
+    packet, and shows packets, kernel timers and the application on one timeline.
     """
 
 

@@ -18,16 +18,26 @@ _DEFAULT_JOBS = 32
 
 @click.command("run")
 @click.argument("scenario")
-@click.option("--jobs", type=click.IntRange(1, 256), default=_DEFAULT_JOBS, show_default=True,
-              help="How many cells run at the same time.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
-              show_default=True, help="Where recordings go: OUT/SCENARIO/TIME/.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=_DEFAULT_JOBS,
+    show_default=True,
+    help="How many cells run at the same time.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Where recordings go: OUT/SCENARIO/TIME/.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print only the analysis, as JSON.")
 def command(scenario: str, jobs: int, out: Path, as_json: bool) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
-    Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake in the
-    arguments or the scenario, 130 interrupted.
+    Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
+    in the arguments or the scenario, 130 interrupted.
     """
     from netdiag.cli.progress import progress  # noqa: PLC0415
     from netdiag.cli.show import exit_code, show_recording  # noqa: PLC0415

@@ -1,8 +1,9 @@
-"""redis-py as the client under test: a consumer in a blocking pop. The one door to the `redis` package.
+"""redis-py as the client under test: a consumer in a blocking pop. The one door to the `redis`
+package.
 
-Turns the contract's JSON into a `redis.Redis`, keeps its hands off everything that is not set, and says what
-the library and the application do. Needs nothing of netdiag, so it also runs as a script under another
-interpreter: `python redis_py.py`.
+Turns the contract's JSON into a `redis.Redis`, keeps its hands off everything that is not set, and
+says what the library and the application do. Needs nothing of netdiag, so it also runs as a script
+under another interpreter: `python redis_py.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-KEEPALIVE_OPTIONS = {"idle": socket.TCP_KEEPIDLE, "interval": socket.TCP_KEEPINTVL, "count": socket.TCP_KEEPCNT}
-PLAIN = {"read_timeout": "socket_timeout", "connect_timeout": "socket_connect_timeout",
-         "health_check_interval": "health_check_interval"}
+KEEPALIVE_OPTIONS = {
+    "idle": socket.TCP_KEEPIDLE,
+    "interval": socket.TCP_KEEPINTVL,
+    "count": socket.TCP_KEEPCNT,
+}
+PLAIN = {
+    "read_timeout": "socket_timeout",
+    "connect_timeout": "socket_connect_timeout",
+    "health_check_interval": "health_check_interval",
+}
 
 
 class Voice:
@@ -36,7 +44,8 @@ class Voice:
 
 def describe(error: BaseException) -> dict[str, object]:
     """Type, errno and message of an error; the errno may sit on the error that caused it."""
-    number, link = None, error
+    number: int | None = None
+    link: BaseException | None = error
     while link is not None and number is None:
         number = getattr(link, "errno", None)
         link = link.__cause__ or link.__context__
@@ -46,7 +55,8 @@ def describe(error: BaseException) -> dict[str, object]:
 def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.Connection]:
     """redis-py's own TCP connection, which also says when the library connects and disconnects.
 
-    It sets TCP_USER_TIMEOUT (seconds) itself, because redis-py sets TCP options only with keepalive on.
+    It sets TCP_USER_TIMEOUT (seconds) itself, because redis-py sets TCP options only with keepalive
+    on.
     """
 
     class SpeakingConnection(redis.Connection):
@@ -55,7 +65,7 @@ def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.
                 return super().connect(*args, **kwargs)
             voice.say("connect", "start")
             try:
-                result = super().connect(*args, **kwargs)
+                result = super().connect(*args, **kwargs)  # type: ignore[no-untyped-call]
             except Exception as error:
                 voice.say("connect", "fail", **describe(error))
                 raise
@@ -64,21 +74,25 @@ def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.
             return result
 
         def _connect(self) -> Any:  # noqa: ANN401
-            made = super()._connect()
+            made = super()._connect()  # type: ignore[no-untyped-call]
             if user_timeout is not None:
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000))
+                made.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000)
+                )
             return made
 
         def disconnect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._sock is not None:
                 voice.say("disconnect")
-            return super().disconnect(*args, **kwargs)
+            return super().disconnect(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     return SpeakingConnection
 
 
 def connection_options(settings: dict[str, Any]) -> dict[str, Any]:
-    """Scenario settings -> keyword arguments of redis-py; what is not set stays the library's default."""
+    """Scenario settings -> keyword arguments of redis-py; what is not set stays the library's
+    default.
+    """
     options: dict[str, Any] = {PLAIN[key]: value for key, value in settings.items() if key in PLAIN}
     if "health_check_interval" in options:
         options["health_check_interval"] = options["health_check_interval"] or 0
@@ -86,8 +100,10 @@ def connection_options(settings: dict[str, Any]) -> dict[str, Any]:
         keepalive = settings["keepalive"]
         options["socket_keepalive"] = keepalive is not None
         options["socket_keepalive_options"] = {
-            KEEPALIVE_OPTIONS[key]: int(value) for key, value in (keepalive or {}).items()
-            if value is not None}
+            KEEPALIVE_OPTIONS[key]: int(value)
+            for key, value in (keepalive or {}).items()
+            if value is not None
+        }
     if "retry" in settings:
         options["retry"] = Retry(ExponentialBackoff(cap=1, base=0.01), settings["retry"])
     return {**options, **settings.get("options", {})}
@@ -97,9 +113,14 @@ def consume(task: dict[str, Any], voice: Voice) -> int:
     """The consumer's loop: call, take what comes, and after an error pause and go on, or exit."""
     workload = task["workload"]
     settings = task["settings"]
-    client = redis.Redis(connection_pool=redis.ConnectionPool(
-        connection_class=speaking_connection(voice, settings.get("user_timeout")),
-        host=task["host"], port=task["port"], **connection_options(settings)))
+    client = redis.Redis(
+        connection_pool=redis.ConnectionPool(
+            connection_class=speaking_connection(voice, settings.get("user_timeout")),
+            host=task["host"],
+            port=task["port"],
+            **connection_options(settings),
+        )
+    )
     while True:
         voice.say("call", "start", command="BRPOP")
         try:
@@ -114,12 +135,21 @@ def consume(task: dict[str, Any], voice: Voice) -> int:
         if item is None:
             voice.say("return", "ok")
         else:
-            voice.say("got", "ok", id=item[1].decode("utf-8", "backslashreplace"))
+            message = item[1]
+            voice.say(
+                "got",
+                "ok",
+                id=message
+                if isinstance(message, str)
+                else message.decode("utf-8", "backslashreplace"),
+            )
 
 
 def main() -> int:
     """Read the contract from the environment and consume until stopped."""
-    return consume(json.loads(os.environ["NETDIAG_CLIENT"]), Voice(int(os.environ["NETDIAG_EVENTS"])))
+    return consume(
+        json.loads(os.environ["NETDIAG_CLIENT"]), Voice(int(os.environ["NETDIAG_EVENTS"]))
+    )
 
 
 if __name__ == "__main__":

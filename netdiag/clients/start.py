@@ -1,7 +1,7 @@
 """Starts a client on its host: the contract's environment, the events pipe, the log.
 
-A shipped Python client is forked from this process, which has imported its library already (32 clients must
-not import 32 times); any other program is executed.
+A shipped Python client is forked from this process, which has imported its library already (32
+clients must not import 32 times); any other program is executed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def settings_json(settings: RedisPySettings) -> dict[str, Any]:
-    """Only what the scenario sets, as the contract has it: durations in seconds, keepalive null or a mapping."""
+    """Only what the scenario sets, as the contract has it: durations in seconds, keepalive null or
+    a mapping.
+    """
     every = asdict(settings)
     return {name: every[name] for name in sorted(settings.model_fields_set)}
 
@@ -42,20 +44,33 @@ def library_version(client: Client) -> str | None:
     return None if isinstance(client, ExecClient) else importlib.metadata.version("redis")
 
 
-def start_client(lab: Lab, client: Client, workload: Mapping[str, Any], *,
-                 server: tuple[str, int], log: int, events: int) -> Child:
+def start_client(
+    lab: Lab,
+    client: Client,
+    workload: Mapping[str, Any],
+    *,
+    server: tuple[str, int],
+    log: int,
+    events: int,
+) -> Child:
     """Start the client; it writes its events to `events` and its output to `log`, both open here.
 
     Raises LabError when the program of an `exec` client cannot be found.
     """
-    task = {"host": server[0], "port": server[1], "settings": settings_json(client.settings),
-            "workload": dict(workload)}
+    task = {
+        "host": server[0],
+        "port": server[1],
+        "settings": settings_json(client.settings),
+        "workload": dict(workload),
+    }
     env = {**os.environ, "NETDIAG_CLIENT": json.dumps(task), "NETDIAG_EVENTS": str(events)}
     if isinstance(client, ExecClient):
         argv = list(client.command)
         if shutil.which(argv[0]) is None:
-            raise LabError(f"client.command: the program {argv[0]!r} cannot be found; "
-                           "give a path or a name on PATH")
+            raise LabError(
+                f"client.command: the program {argv[0]!r} cannot be found; "
+                "give a path or a name on PATH"
+            )
 
         def execute() -> int:
             return become(argv, env=env, log=log, keep=(events,))

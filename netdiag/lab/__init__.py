@@ -1,9 +1,9 @@
 """A lab: two hosts and the two ends of the cable between them.
 
-Everything above this package (the cell, the cable, the probes) knows only the Lab protocol. The labs that
-keep it: `namespaces` (the default, with or without root) and `fake` (no privileges, scripted wire), which
-ships so that what stands above can be tested anywhere. The rule it guards: all that a lab makes is gone
-when its context ends, or when its process does.
+Everything above this package (the cell, the cable, the probes) knows only the Lab protocol. The
+labs that keep it: `namespaces` (the default, with or without root) and `fake` (no privileges,
+scripted wire), which ships so that what stands above can be tested anywhere. The rule it guards:
+all that a lab makes is gone when its context ends, or when its process does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SIDE_NAMES: Final = ("client", "server")
 
 
 class Lab(Protocol):
-    """What a cell needs of its surroundings. `side` is 0 for the client's host and 1 for the server's."""
+    """What a cell needs of its surroundings. `side` is 0 for the client's host and 1 for the
+    server's.
+    """
 
     def address(self, side: Side) -> str:
         """The IP address of the host."""
@@ -38,7 +40,9 @@ class Lab(Protocol):
         ...
 
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
-        """A NETLINK_SOCK_DIAG socket of that host's kernel, member of `groups`; None where the kernel's view cannot be had."""
+        """A NETLINK_SOCK_DIAG socket of that host's kernel, member of `groups`; None where the
+        kernel's view cannot be had.
+        """
         ...
 
     def dropped(self) -> tuple[int, int]:

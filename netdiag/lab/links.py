@@ -1,7 +1,8 @@
 """pyroute2's one door: veth pairs, addresses and permanent neighbour entries.
 
-Turns namespace descriptors into connected hosts. Neighbours are permanent, because an experiment in which
-ARP crosses a dead cable turns into another one (EHOSTUNREACH instead of the kernel's own TCP timers).
+Turns namespace descriptors into connected hosts. Neighbours are permanent, because an experiment in
+which ARP crosses a dead cable turns into another one (EHOSTUNREACH instead of the kernel's own TCP
+timers).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _NUD_PERMANENT = 0x80
 
 @dataclass(frozen=True)
 class HostLink:
-    """How a host is reached: its address, the prefix length of the lab's net and its hardware address."""
+    """How a host is reached: its address, the prefix length of the lab's net and its hardware
+    address.
+    """
 
     ip: str
     prefix: int
@@ -45,4 +48,6 @@ def settle(host: int, own: HostLink, peer: HostLink) -> None:
         here.addr("add", index=link, address=own.ip, prefixlen=own.prefix, family=family)
         here.link("set", index=link, state="up")
         here.link("set", index=here.link_lookup(ifname="lo")[0], state="up")
-        here.neigh("add", dst=peer.ip, lladdr=peer.mac, ifindex=link, state=_NUD_PERMANENT, family=family)
+        here.neigh(
+            "add", dst=peer.ip, lladdr=peer.mac, ifindex=link, state=_NUD_PERMANENT, family=family
+        )

@@ -1,7 +1,9 @@
-"""The default lab: three network namespaces (client, cable, server) held by descriptors, two veth pairs.
+"""The default lab: three network namespaces (client, cable, server) held by descriptors, two veth
+pairs.
 
-Turns a cell's wishes (address family, sysctls) into hosts. Nothing has a name outside this process, so the
-kernel takes everything away with the last process, however it ends. The hosts have no route out.
+Turns a cell's wishes (address family, sysctls) into hosts. Nothing has a name outside this process,
+so the kernel takes everything away with the last process, however it ends. The hosts have no route
+out.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _LINKS = {
-    4: (HostLink("10.0.0.1", 24, "02:00:00:00:00:01"), HostLink("10.0.0.2", 24, "02:00:00:00:00:02")),
+    4: (
+        HostLink("10.0.0.1", 24, "02:00:00:00:00:01"),
+        HostLink("10.0.0.2", 24, "02:00:00:00:00:02"),
+    ),
     6: (HostLink("fd00::1", 64, "02:00:00:00:00:01"), HostLink("fd00::2", 64, "02:00:00:00:00:02")),
 }
 _PORTS = ("client", "server")
@@ -51,7 +56,9 @@ _NETLINK_ADD_MEMBERSHIP = 1
 class NamespaceLab:
     """Two hosts and the cable's ends; make it with `namespace_lab`."""
 
-    def __init__(self, spaces: tuple[int, int], family: int, ports: tuple[socket.socket, socket.socket]) -> None:
+    def __init__(
+        self, spaces: tuple[int, int], family: int, ports: tuple[socket.socket, socket.socket]
+    ) -> None:
         self._spaces = spaces
         self._links = _LINKS[family]
         self._ports = ports
@@ -87,11 +94,13 @@ class NamespaceLab:
 
 
 @contextmanager
-def namespace_lab(*, family: int = 4, sysctls: Mapping[str, Mapping[str, str]]) -> Iterator[NamespaceLab]:
+def namespace_lab(
+    *, family: int = 4, sysctls: Mapping[str, Mapping[str, str]]
+) -> Iterator[NamespaceLab]:
     """Hosts and a cable's ends for the length of the context.
 
-    `family` is 4 or 6; `sysctls` maps "client" and "server" to dotted names and values. Must run where this
-    process may make network namespaces (the sandbox sees to that). Raises LabError.
+    `family` is 4 or 6; `sysctls` maps "client" and "server" to dotted names and values. Must run
+    where this process may make network namespaces (the sandbox sees to that). Raises LabError.
     """
     with ExitStack() as undo:
         try:
@@ -101,10 +110,14 @@ def namespace_lab(*, family: int = 4, sysctls: Mapping[str, Mapping[str, str]]) 
             for name, space in zip(("client", "server"), spaces, strict=True):
                 for key, value in sysctls.get(name, {}).items():
                     write_sysctl(space, key, value)
-            ports = (_frame_port(cable, _PORTS[CLIENT], undo), _frame_port(cable, _PORTS[SERVER], undo))
+            ports = (
+                _frame_port(cable, _PORTS[CLIENT], undo),
+                _frame_port(cable, _PORTS[SERVER], undo),
+            )
         except OSError as err:
-            raise LabError(f"the lab's network could not be made: {err.strerror or err}; "
-                           "try again as root") from err
+            raise LabError(
+                f"the lab's network could not be made: {err.strerror or err}; try again as root"
+            ) from err
         yield NamespaceLab(spaces, family, ports)
 
 
@@ -148,19 +161,26 @@ def write_sysctl(space: int, key: str, value: str) -> None:
         with inside_network(space):
             _sysctl_path(key).write_text(value, encoding="ascii")
     except FileNotFoundError as err:
-        raise LabError(f"hosts: the sysctl {key} does not exist on kernel {os.uname().release} "
-                       "in a network namespace; see `ls /proc/sys/net`") from err
+        raise LabError(
+            f"hosts: the sysctl {key} does not exist on kernel {os.uname().release} "
+            "in a network namespace; see `ls /proc/sys/net`"
+        ) from err
     except OSError as err:
-        raise LabError(f"hosts: the sysctl {key} cannot be set to {value!r}: {err.strerror}") from err
+        raise LabError(
+            f"hosts: the sysctl {key} cannot be set to {value!r}: {err.strerror}"
+        ) from err
 
 
 def _frame_port(cable: int, name: str, undo: ExitStack) -> socket.socket:
-    """A packet socket on one end of the cable: inbound frames only, with the kernel's time on each."""
+    """A packet socket on one end of the cable: inbound frames, with the kernel's time on each."""
     with inside_network(cable):
         port = undo.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
         port.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         port.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        for forced, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        for forced, plain in (
+            (_SO_RCVBUFFORCE, socket.SO_RCVBUF),
+            (_SO_SNDBUFFORCE, socket.SO_SNDBUF),
+        ):
             try:
                 port.setsockopt(socket.SOL_SOCKET, forced, _RECEIVE_BUFFER)
             except PermissionError:

@@ -1,7 +1,7 @@
 """Segmentation and checksum offloads off, by the SIOCETHTOOL ioctl.
 
-A veth otherwise hands over frames larger than the MTU with checksums that were never computed; the cable
-must see what a wire would carry. Source: linux/ethtool.h.
+A veth otherwise hands over frames larger than the MTU with checksums that were never computed; the
+cable must see what a wire would carry. Source: linux/ethtool.h.
 """
 
 from __future__ import annotations
@@ -31,5 +31,9 @@ def switch_off(interface: str) -> None:
         for command in _OFF.values():
             value = ctypes.create_string_buffer(struct.pack("II", command, 0), 8)
             request = struct.pack("16sP", interface.encode(), ctypes.addressof(value))
-            with contextlib.suppress(OSError) if command != _OFF["tcp segmentation"] else contextlib.nullcontext():
+            with (
+                contextlib.suppress(OSError)
+                if command != _OFF["tcp segmentation"]
+                else contextlib.nullcontext()
+            ):
                 fcntl.ioctl(control, _SIOCETHTOOL, request)

@@ -1,7 +1,7 @@
 """The front's half of a run: start the sandbox, follow its recording, end with it.
 
-Turns a Plan into a Recording. The rule it guards: the front holds one end of a pipe, and whatever happens to
-the front, the pipe closes and the whole sandbox is gone; what was recorded stays.
+Turns a Plan into a Recording. The rule it guards: the front holds one end of a pipe, and whatever
+happens to the front, the pipe closes and the whole sandbox is gone; what was recorded stays.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class RunResult:
 def run_plan(plan: Plan, *, out: Path, jobs: int, follow: Callable[[Recording], None]) -> RunResult:
     """Run the plan's cells in a sandbox; `follow` is called a few times a second to draw progress.
 
-    Returns when the sandbox has ended, also after Ctrl-C (code 130). Raises LabError when no lab could be
-    made, RecordingError when nothing can be written.
+    Returns when the sandbox has ended, also after Ctrl-C (code 130). Raises LabError when no lab
+    could be made, RecordingError when nothing can be written.
     """
     recording = create(out, plan.scenario)
     try:
@@ -47,8 +47,10 @@ def run_plan(plan: Plan, *, out: Path, jobs: int, follow: Callable[[Recording], 
         scratch = recording.root / "scratch"
         scratch.mkdir()
     except OSError as err:
-        raise RecordingError(f"cannot write a recording in {recording.root}: {err.strerror}; "
-                             "make room, or give another directory with --out") from err
+        raise RecordingError(
+            f"cannot write a recording in {recording.root}: {err.strerror}; "
+            "make room, or give another directory with --out"
+        ) from err
     with contextlib.ExitStack() as undo:
         undo.callback(_remove_empty, scratch)
         code, complaints = _run_sandbox(recording, jobs, follow)
@@ -57,13 +59,18 @@ def run_plan(plan: Plan, *, out: Path, jobs: int, follow: Callable[[Recording], 
     return RunResult(recording, code, complaints)
 
 
-def _run_sandbox(recording: Recording, jobs: int,
-                 follow: Callable[[Recording], None]) -> tuple[int, tuple[str, ...]]:
+def _run_sandbox(
+    recording: Recording, jobs: int, follow: Callable[[Recording], None]
+) -> tuple[int, tuple[str, ...]]:
     lifeline, ours = os.pipe()
     sandbox = subprocess.Popen(
         [sys.executable, "-m", "netdiag.run.reaper", str(recording.root), str(jobs), str(lifeline)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        pass_fds=(lifeline,), start_new_session=True)
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(lifeline,),
+        start_new_session=True,
+    )
     os.close(lifeline)
     complaints = bytearray()
     try:
@@ -76,8 +83,12 @@ def _run_sandbox(recording: Recording, jobs: int,
     return code, _sentences(bytes(complaints))
 
 
-def _follow(sandbox: subprocess.Popen[bytes], recording: Recording,
-            follow: Callable[[Recording], None], complaints: bytearray) -> int:
+def _follow(
+    sandbox: subprocess.Popen[bytes],
+    recording: Recording,
+    follow: Callable[[Recording], None],
+    complaints: bytearray,
+) -> int:
     """Call `follow` until the sandbox has ended; collect what it prints on standard error."""
     pipe = sandbox.stderr
     if pipe is None:
@@ -94,7 +105,9 @@ def _follow(sandbox: subprocess.Popen[bytes], recording: Recording,
 
 def _sentences(text: bytes) -> tuple[str, ...]:
     lines = text.decode("utf-8", "replace").splitlines()
-    return tuple("".join(c if c.isprintable() else " " for c in line) for line in lines if line.strip())
+    return tuple(
+        "".join(c if c.isprintable() else " " for c in line) for line in lines if line.strip()
+    )
 
 
 def _remove_empty(directory: Path) -> None:

@@ -1,7 +1,8 @@
 """The client's own words -> events, whatever it says.
 
-Lines that keep the contract of `netdiag.clients` become events of the client's lane with the client's own
-time; anything else becomes a `garbage` event, cut and escaped. Nothing a client writes can disturb a cell.
+Lines that keep the contract of `netdiag.clients` become events of the client's lane with the
+client's own time; anything else becomes a `garbage` event, cut and escaped. Nothing a client writes
+can disturb a cell.
 """
 
 from __future__ import annotations
@@ -46,19 +47,35 @@ class ClientVoice:
             self._line(line)
         return bool(data)
 
+    def last_words(self) -> None:
+        """The client has ended: take all that is still in the pipe."""
+        os.set_blocking(self._fd, False)
+        try:
+            while self.ready():
+                pass
+        except BlockingIOError:
+            return
+
     def _line(self, line: bytes) -> None:
         now = time.monotonic_ns()
         try:
             row = json.loads(line)
             what, outcome, data = row["what"], row["outcome"], row.get("data", {})
             t = row["t"]
-            kept = what in WORDS and outcome in OUTCOMES and isinstance(data, dict) and isinstance(t, int)
+            kept = (
+                what in WORDS
+                and outcome in OUTCOMES
+                and isinstance(data, dict)
+                and isinstance(t, int)
+            )
         except (ValueError, KeyError, TypeError, RecursionError):
             kept = False
         if not kept:
             self._garbage += 1
             if self._garbage <= _GARBAGE_KEPT:
-                self._recorder.note("client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1])
+                self._recorder.note(
+                    "client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1]
+                )
             return
         # a clock that is not CLOCK_MONOTONIC shows as a time before the start or in the future
         t = t if self._began <= t <= now else now

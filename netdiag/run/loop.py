@@ -44,6 +44,7 @@ class Loop:
 
     def every(self, period: int, call: Callable[[], None]) -> None:
         """Call now and then every `period` ns, never twice to catch up."""
+
         def again() -> None:
             call()
             self.at(time.monotonic_ns() + period, again)
@@ -63,8 +64,14 @@ class Loop:
                 return False
             while self._moments and self._moments[0][0] <= now and self._going:
                 heapq.heappop(self._moments)[2]()
-            next_moment = min((t for t in (until, self._moments[0][0] if self._moments else None)
-                               if t is not None), default=None)
+            next_moment = min(
+                (
+                    t
+                    for t in (until, self._moments[0][0] if self._moments else None)
+                    if t is not None
+                ),
+                default=None,
+            )
             if not self._going:
                 break
             for fd, _ in self._poll.poll(_patience(next_moment)):

@@ -1,7 +1,7 @@
 """The producer: numbered messages, pushed over the server's unix socket when their trigger is met.
 
-Messages are called m1, m2, ... in the order of their pushing, over all entries of `produce`, so the fate of
-each can be told from the recording alone.
+Messages are called m1, m2, ... in the order of their pushing, over all entries of `produce`, so the
+fate of each can be told from the recording alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Producer:
     """Pushes what each entry asks for, from the moment its signal comes."""
 
-    def __init__(self, admin: Admin, loop: Loop, recorder: Recorder, *,
-                 key: str, entries: Sequence[Produce]) -> None:
+    def __init__(
+        self, admin: Admin, loop: Loop, recorder: Recorder, *, key: str, entries: Sequence[Produce]
+    ) -> None:
         self._admin = admin
         self._loop = loop
         self._recorder = recorder
@@ -50,12 +51,19 @@ class Producer:
         message = f"m{self._made}"
         self._recorder.note("netdiag", "push", "start", id=message)
         if not self._admin.ask(self._pushed(message), "LPUSH", self._key, message):
-            self._recorder.note("netdiag", "push", "fail", id=message, reason="the server takes no more")
+            self._recorder.note(
+                "netdiag", "push", "fail", id=message, reason="the server takes no more"
+            )
 
     def _pushed(self, message: str) -> Callable[[Answer], None]:
         def answered(answer: Answer) -> None:
             ok = isinstance(answer, int)
-            self._recorder.note("netdiag", "push", "ok" if ok else "fail", id=message,
-                                answer=answer if isinstance(answer, int) else repr(answer))
+            self._recorder.note(
+                "netdiag",
+                "push",
+                "ok" if ok else "fail",
+                id=message,
+                answer=answer if isinstance(answer, int) else repr(answer),
+            )
 
         return answered

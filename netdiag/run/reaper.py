@@ -1,8 +1,9 @@
 """The sandbox's first processes: new namespaces, a tiny pid 1 that reaps, the runner as its child.
 
-Started by the front as `python -m netdiag.run.reaper RUN_DIRECTORY JOBS LIFELINE` with no thread running.
-LIFELINE is a pipe that the front holds open: when it closes, however the front ends, pid 1 exits and the
-kernel takes every process of the run away, with the namespaces and all that is in them.
+Started by the front as `python -m netdiag.run.reaper RUN_DIRECTORY JOBS LIFELINE` with no thread
+running. LIFELINE is a pipe that the front holds open: when it closes, however the front ends, pid 1
+exits and the kernel takes every process of the run away, with the namespaces and all that is in
+them.
 """
 
 from __future__ import annotations
@@ -32,13 +33,26 @@ from netdiag.process import (
 )
 
 _SWITCHES = (
-    ("user/max_user_namespaces", "0", "user.max_user_namespaces",
-     "sysctl -w user.max_user_namespaces=15000"),
-    ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone",
-     "sysctl -w kernel.unprivileged_userns_clone=1"),
-    ("kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns",
-     "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+    (
+        "user/max_user_namespaces",
+        "0",
+        "user.max_user_namespaces",
+        "sysctl -w user.max_user_namespaces=15000",
+    ),
+    (
+        "kernel/unprivileged_userns_clone",
+        "0",
+        "kernel.unprivileged_userns_clone",
+        "sysctl -w kernel.unprivileged_userns_clone=1",
+    ),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "kernel.apparmor_restrict_unprivileged_userns",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
 )
+_IN_A_CONTAINER = "in a container start it with --privileged, or run netdiag on the machine itself"
 
 
 def main(arguments: list[str]) -> int:
@@ -77,20 +91,30 @@ def _why_not(err: OSError) -> str:
         except OSError:
             continue
         if value == bad and not (os.getuid() == 0 and name.startswith("kernel.")):
-            return (f"user namespaces are switched off here ({name}={value}), so no lab can be made; "
-                    f"allow them with `{cure}`" + ("" if os.getuid() == 0 else ", or run netdiag as root"))
-    return (f"this machine lets us make no namespaces ({err.strerror}), so no lab can be made; in a container "
-            "start it with --privileged, or run netdiag on the machine itself")
+            return (
+                f"user namespaces are switched off here ({name}={value}), so no lab can be made; "
+                f"allow them with `{cure}`"
+                + ("" if os.getuid() == 0 else ", or run netdiag as root")
+            )
+    return (
+        f"this machine lets us make no namespaces ({err.strerror}), so no lab can be made; "
+        f"{_IN_A_CONTAINER}"
+    )
 
 
 def _pid_one(run_directory: Path, jobs: int, lifeline: int) -> int:
-    """Pid 1 of the sandbox: mount what the run needs, start the runner, reap until it or the front ends."""
+    """Pid 1 of the sandbox: mount what the run needs, start the runner, reap until it or the front
+    ends.
+    """
     try:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
         mount("tmpfs", str(run_directory / "scratch"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700")
     except OSError as err:
-        print(f"the sandbox cannot mount its own /proc ({err.strerror}), so no lab can be made; in a container "
-              "start it with --privileged, or run netdiag on the machine itself", file=sys.stderr)
+        print(
+            f"the sandbox cannot mount its own /proc ({err.strerror}), so no lab can be made; "
+            f"{_IN_A_CONTAINER}",
+            file=sys.stderr,
+        )
         return LabError.exit_code
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)

@@ -18,12 +18,14 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self._log = EventLog(path)
 
-    def note(self, lane: str, what: str, outcome: str = "info", *, t: int | None = None,
-             **data: Json) -> None:
+    def note(
+        self, lane: str, what: str, outcome: str = "info", *, t: int | None = None, **data: Json
+    ) -> None:
         """Record one event; see `recording.Event`."""
         self.record(lane, what, outcome, data, t=t)
 
-    def record(self, lane: str, what: str, outcome: str, data: Mapping[str, Json], *,
-               t: int | None = None) -> None:
+    def record(
+        self, lane: str, what: str, outcome: str, data: Mapping[str, Json], *, t: int | None = None
+    ) -> None:
         """The same for data whose keys somebody else has chosen."""
         self._log.write(Event(time.monotonic_ns() if t is None else t, lane, what, outcome, data))

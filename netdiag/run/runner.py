@@ -1,7 +1,7 @@
 """The runner: reads the plan, imports what every cell needs once, and forks a process a cell.
 
-The run directory is the only channel to the front. A cell that fails says so in its own events; the runner
-goes on with the others.
+The run directory is the only channel to the front. A cell that fails says so in its own events; the
+runner goes on with the others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 
 def run(directory: Path, jobs: int) -> int:
-    """Run all cells of `<directory>/plan.json`, `jobs` at a time. Returns the worst cell's exit code."""
+    """Run all cells of `<directory>/plan.json`, `jobs` at a time. Returns the worst cell's exit
+    code.
+    """
     recording = Recording(directory)
     plan = Plan.from_json(recording.load_plan())
     warm([cell.client for cell in plan.cells])
@@ -58,8 +60,16 @@ def _cell_main(cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) ->
         scratch.mkdir(mode=0o700)
         recorder = Recorder(files.events)
         release = os.uname()
-        recorder.note("netdiag", "cell", "start", wall_offset=wall_offset, kernel=release.release,
-                      machine=release.machine, tick=os.sysconf("SC_CLK_TCK"), clock="real")
+        recorder.note(
+            "netdiag",
+            "cell",
+            "start",
+            wall_offset=wall_offset,
+            kernel=release.release,
+            machine=release.machine,
+            tick=os.sysconf("SC_CLK_TCK"),
+            clock="real",
+        )
         try:
             with namespace_lab(family=cell.lab.ip, sysctls=sysctls(cell)) as lab:
                 CellRun(cell, files, scratch, wall_offset).run(lab)
@@ -81,5 +91,7 @@ def _cell_main(cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) ->
 
 def sysctls(cell: Cell) -> dict[str, dict[str, str]]:
     """The cell's sysctls by host, as text for /proc/sys."""
-    return {host: {key: str(value) for key, value in values.items()}
-            for host, values in cell.hosts.items()}
+    return {
+        host: {key: str(value) for key, value in values.items()}
+        for host, values in cell.hosts.items()
+    }

@@ -1,8 +1,8 @@
 """What a kernel says about one TCP socket, by exact `sock_diag` requests.
 
-Turns a four-tuple into a SocketView, and the destroy group's messages into the same. A GET costs 4 us where
-a dump costs 700, and it finds orphans too: a FIN-WAIT-1 that no process owns any more. Source:
-linux/inet_diag.h, linux/tcp.h, net/ipv4/inet_diag.c.
+Turns a four-tuple into a SocketView, and the destroy group's messages into the same. A GET costs 4
+us where a dump costs 700, and it finds orphans too: a FIN-WAIT-1 that no process owns any more.
+Source: linux/inet_diag.h, linux/tcp.h, net/ipv4/inet_diag.c.
 """
 
 from __future__ import annotations
@@ -20,8 +20,18 @@ if TYPE_CHECKING:
     from netdiag.recording import Json
 
 STATES: Final = {
-    1: "ESTABLISHED", 2: "SYN-SENT", 3: "SYN-RECEIVED", 4: "FIN-WAIT-1", 5: "FIN-WAIT-2",
-    6: "TIME-WAIT", 7: "CLOSED", 8: "CLOSE-WAIT", 9: "LAST-ACK", 10: "LISTEN", 11: "CLOSING", 12: "SYN-RECEIVED",
+    1: "ESTABLISHED",
+    2: "SYN-SENT",
+    3: "SYN-RECEIVED",
+    4: "FIN-WAIT-1",
+    5: "FIN-WAIT-2",
+    6: "TIME-WAIT",
+    7: "CLOSED",
+    8: "CLOSE-WAIT",
+    9: "LAST-ACK",
+    10: "LISTEN",
+    11: "CLOSING",
+    12: "SYN-RECEIVED",
 }
 TIMERS: Final = {0: "none", 1: "retransmission", 2: "keepalive", 3: "time-wait", 4: "persist"}
 DESTROY_GROUPS: Final = (1, 3)  # SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
@@ -47,8 +57,8 @@ Endpoint = tuple[str, int]
 class SocketView:
     """One socket as its kernel sees it; times in ms, as the kernel gives them.
 
-    `timer` is the timer that is pending, `expires_ms` when it fires, `retransmits` how often it has;
-    `orphan` is true when no file descriptor refers to the socket any more.
+    `timer` is the timer that is pending, `expires_ms` when it fires, `retransmits` how often it
+    has; `orphan` is true when no file descriptor refers to the socket any more.
     """
 
     state: str
@@ -64,19 +74,32 @@ class SocketView:
     orphan: bool
 
     def same_regime(self, other: SocketView | None) -> bool:
-        """Whether nothing changed that a person would want a line for (a running countdown is no change)."""
+        """Whether nothing changed that a person would want a line for (a running countdown is no
+        change).
+        """
         return other is not None and self._regime() == other._regime()
 
     def _regime(self) -> tuple[object, ...]:
-        return (self.state, self.timer, self.retransmits, self.backoff, self.probes,
-                self.unacked, self.send_queue, self.receive_queue, self.orphan)
+        return (
+            self.state,
+            self.timer,
+            self.retransmits,
+            self.backoff,
+            self.probes,
+            self.unacked,
+            self.send_queue,
+            self.receive_queue,
+            self.orphan,
+        )
 
     def as_json(self) -> dict[str, Json]:
         return asdict(self)
 
 
 def ask(diag: socket.socket, local: Endpoint, remote: Endpoint) -> SocketView | None:
-    """The socket with that four-tuple, or None when the kernel has none. Raises OSError for other refusals."""
+    """The socket with that four-tuple, or None when the kernel has none. Raises OSError for other
+    refusals.
+    """
     diag.send(_request(local, remote))
     answer = diag.recv(65536)
     _, kind, _, _, _ = _HEADER.unpack_from(answer)
@@ -85,14 +108,16 @@ def ask(diag: socket.socket, local: Endpoint, remote: Endpoint) -> SocketView | 
         if code in (errno.ENOENT, errno.ESTALE):
             return None
         raise OSError(code, f"sock_diag: {errno.errorcode.get(code, code)}")
-    view = _view(answer[_HEADER.size:])
+    view = _view(answer[_HEADER.size :])
     # without an exact match the kernel answers with the listener that would take the connection
     return None if view.state == "LISTEN" else view
 
 
 def _request(local: Endpoint, remote: Endpoint) -> bytes:
     family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-    ident = _ID.pack(local[1], remote[1], _packed(local[0]), _packed(remote[0])) + struct.pack("=I", 0)
+    ident = _ID.pack(local[1], remote[1], _packed(local[0]), _packed(remote[0])) + struct.pack(
+        "=I", 0
+    )
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, _EXT_INFO, 0, 0xFFFFFFFF) + ident + _NO_COOKIE
     return _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0) + body
 
@@ -107,10 +132,18 @@ def _view(message: bytes) -> SocketView:
     info = _attributes(message[72:]).get(_ATTR_INFO, b"").ljust(_TCP_INFO.size, b"\0")
     fields = _TCP_INFO.unpack_from(info)
     return SocketView(
-        state=STATES.get(state, str(state)), timer=TIMERS.get(timer, str(timer)), expires_ms=expires,
-        retransmits=retrans, backoff=fields[4], probes=fields[3], unacked=fields[12],
-        send_queue=wqueue, receive_queue=rqueue, rto_ms=fields[8] // 1000,
-        orphan=inode == 0 and state not in (3, 6, 12))
+        state=STATES.get(state, str(state)),
+        timer=TIMERS.get(timer, str(timer)),
+        expires_ms=expires,
+        retransmits=retrans,
+        backoff=fields[4],
+        probes=fields[3],
+        unacked=fields[12],
+        send_queue=wqueue,
+        receive_queue=rqueue,
+        rto_ms=fields[8] // 1000,
+        orphan=inode == 0 and state not in (3, 6, 12),
+    )
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
@@ -120,7 +153,7 @@ def _attributes(data: bytes) -> dict[int, bytes]:
         if size < 4:
             break
         found[kind] = data[4:size]
-        data = data[(size + 3) & ~3:]
+        data = data[(size + 3) & ~3 :]
     return found
 
 
@@ -140,9 +173,9 @@ def deaths(diag: socket.socket) -> Iterator[tuple[Endpoint, Endpoint, SocketView
             if size < _HEADER.size:
                 return
             if kind == _SOCK_DIAG_BY_FAMILY and size >= _HEADER.size + 72:
-                message = data[_HEADER.size:size]
+                message = data[_HEADER.size : size]
                 yield (*_endpoints(message), _view(message))
-            data = data[(size + 3) & ~3:]
+            data = data[(size + 3) & ~3 :]
 
 
 def _endpoints(message: bytes) -> tuple[Endpoint, Endpoint]:

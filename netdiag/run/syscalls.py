@@ -12,19 +12,69 @@ if TYPE_CHECKING:
     from netdiag.recording import Json
 
 _X86_64: Final = {
-    0: "read", 1: "write", 7: "poll", 19: "readv", 20: "writev", 23: "select", 34: "pause",
-    35: "nanosleep", 42: "connect", 43: "accept", 44: "sendto", 45: "recvfrom", 46: "sendmsg",
-    47: "recvmsg", 61: "wait4", 202: "futex", 230: "clock_nanosleep", 232: "epoll_wait",
-    270: "pselect6", 271: "ppoll", 281: "epoll_pwait", 288: "accept4", 426: "io_uring_enter",
+    0: "read",
+    1: "write",
+    7: "poll",
+    19: "readv",
+    20: "writev",
+    23: "select",
+    34: "pause",
+    35: "nanosleep",
+    42: "connect",
+    43: "accept",
+    44: "sendto",
+    45: "recvfrom",
+    46: "sendmsg",
+    47: "recvmsg",
+    61: "wait4",
+    202: "futex",
+    230: "clock_nanosleep",
+    232: "epoll_wait",
+    270: "pselect6",
+    271: "ppoll",
+    281: "epoll_pwait",
+    288: "accept4",
+    426: "io_uring_enter",
 }
 _GENERIC: Final = {
-    22: "epoll_pwait", 63: "read", 64: "write", 65: "readv", 66: "writev", 72: "pselect6", 73: "ppoll",
-    98: "futex", 101: "nanosleep", 115: "clock_nanosleep", 202: "accept", 203: "connect", 206: "sendto",
-    207: "recvfrom", 211: "sendmsg", 212: "recvmsg", 242: "accept4", 260: "wait4", 426: "io_uring_enter",
+    22: "epoll_pwait",
+    63: "read",
+    64: "write",
+    65: "readv",
+    66: "writev",
+    72: "pselect6",
+    73: "ppoll",
+    98: "futex",
+    101: "nanosleep",
+    115: "clock_nanosleep",
+    202: "accept",
+    203: "connect",
+    206: "sendto",
+    207: "recvfrom",
+    211: "sendmsg",
+    212: "recvmsg",
+    242: "accept4",
+    260: "wait4",
+    426: "io_uring_enter",
 }
 _TABLES: Final = {"x86_64": _X86_64, "aarch64": _GENERIC, "riscv64": _GENERIC}
-_ON_DESCRIPTOR: Final = frozenset({"read", "write", "readv", "writev", "connect", "accept", "accept4", "sendto",
-                                   "recvfrom", "sendmsg", "recvmsg", "epoll_wait", "epoll_pwait"})
+_ON_DESCRIPTOR: Final = frozenset(
+    {
+        "read",
+        "write",
+        "readv",
+        "writev",
+        "connect",
+        "accept",
+        "accept4",
+        "sendto",
+        "recvfrom",
+        "sendmsg",
+        "recvmsg",
+        "epoll_wait",
+        "epoll_pwait",
+    }
+)
 
 
 def describe(line: str, machine: str | None = None) -> dict[str, Json]:

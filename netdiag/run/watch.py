@@ -1,8 +1,8 @@
 """What the kernels, the server and /proc say about both ends, recorded on change.
 
-Sockets are asked for by exact GET after their frames and events, once more when things have settled, and
-followed to their end by the destroy group; CLIENT LIST and the client's system call on a slow clock besides.
-Nothing here polls on a fast clock: a virtual one could not afford it.
+Sockets are asked for by exact GET after their frames and events, once more when things have
+settled, and followed to their end by the destroy group; CLIENT LIST and the client's system call on
+a slow clock besides. Nothing here polls on a fast clock: a virtual one could not afford it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ Connection = tuple[Endpoint, Endpoint]
 class SocketWatch:
     """Every connection of the cell at both kernels, from its first frame to its death."""
 
-    def __init__(self, lab: Lab, loop: Loop, recorder: Recorder, *, on_death: Callable[[Side], None]) -> None:
+    def __init__(
+        self, lab: Lab, loop: Loop, recorder: Recorder, *, on_death: Callable[[Side], None]
+    ) -> None:
         self._loop = loop
         self._recorder = recorder
         self._on_death = on_death
@@ -85,14 +87,19 @@ class SocketWatch:
                 self._gone(side, connection, before)
         elif not view.same_regime(before):
             self._last[side, connection] = view
-            self._recorder.note(f"{SIDE_NAMES[side]}.kernel", "socket", **_ends(connection),
-                                **view.as_json())
+            self._recorder.record(
+                f"{SIDE_NAMES[side]}.kernel",
+                "socket",
+                "info",
+                {**_ends(connection), **view.as_json()},
+            )
 
     def _burial(self, side: Side, dying: socket) -> Callable[[], None]:
         def bury() -> None:
             for local, remote, _ in deaths(dying):
                 connection = (local, remote) if side == CLIENT else (remote, local)
-                # a socket that leaves a TIME-WAIT behind is not gone yet, and a listener never was one
+                # a socket that leaves a TIME-WAIT behind is not gone yet, and a listener never was
+                # one
                 if (side, connection) in self._last:
                     self._look_at(side, connection)
 
@@ -100,15 +107,21 @@ class SocketWatch:
 
     def _gone(self, side: Side, connection: Connection, last: SocketView) -> None:
         del self._last[side, connection]
-        self._recorder.note(f"{SIDE_NAMES[side]}.kernel", "socket_gone", **_ends(connection),
-                            last_state=last.state, orphan=last.orphan)
+        self._recorder.record(
+            f"{SIDE_NAMES[side]}.kernel",
+            "socket_gone",
+            "info",
+            {**_ends(connection), "last_state": last.state, "orphan": last.orphan},
+        )
         self._on_death(side)
 
 
 def _ends(connection: Connection) -> dict[str, Json]:
     (client, client_port), (server, server_port) = connection
-    return {"client": f"{client}:{client_port}" if ":" not in client else f"[{client}]:{client_port}",
-            "server": f"{server}:{server_port}" if ":" not in server else f"[{server}]:{server_port}"}
+    return {
+        "client": f"{client}:{client_port}" if ":" not in client else f"[{client}]:{client_port}",
+        "server": f"{server}:{server_port}" if ":" not in server else f"[{server}]:{server_port}",
+    }
 
 
 class ServerWatch:
@@ -142,12 +155,16 @@ class ServerWatch:
         now = [tuple(row.get(key, "") for key in _ROW_IS_NEW) for row in rows]
         if now != self._last:
             self._last = now
-            clients: list[Json] = [{key: row[key] for key in _ROW_KEPT if key in row} for row in rows]
+            clients: list[Json] = [
+                {key: row[key] for key in _ROW_KEPT if key in row} for row in rows
+            ]
             self._recorder.note("server.app", "client_list", clients=clients)
 
 
 class SleepWatch:
-    """The system call in which the client's main thread sleeps (/proc/PID/syscall), recorded on change."""
+    """The system call in which the client's main thread sleeps (/proc/PID/syscall), recorded on
+    change.
+    """
 
     def __init__(self, pid: int, recorder: Recorder) -> None:
         self._files = Path(f"/proc/{pid}/syscall")
@@ -160,4 +177,4 @@ class SleepWatch:
             line = self._files.read_text(encoding="ascii").strip()
             if line and line != self._last:
                 self._last = line
-                self._recorder.note("client.app", "sleep", **describe(line))
+                self._recorder.record("client.app", "sleep", "info", describe(line))

@@ -1,7 +1,8 @@
 """The servers: how each is found, configured, started and watched.
 
 redis    Redis or Valkey: the binary, its configuration file, when it is ready
-admin    questions to it over its unix socket, never blocking: CLIENT LIST, pushes, what is left in a list
+admin    questions to it over its unix socket, never blocking: CLIENT LIST, pushes, leftovers
 
-Servers are watched over a unix socket, so that watching costs no packet and no connection that counts.
+Servers are watched over a unix socket, so that watching costs no packet and no connection that
+counts.
 """

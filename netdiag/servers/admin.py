@@ -1,7 +1,7 @@
 """Questions to a Redis server over its unix socket, without ever waiting for the answer.
 
-Turns commands into callbacks: `ask` queues a command, `ready` (called when the socket polls readable) hands
-each answer to its callback in order. A frozen server therefore freezes nobody else.
+Turns commands into callbacks: `ask` queues a command, `ready` (called when the socket polls
+readable) hands each answer to its callback in order. A frozen server therefore freezes nobody else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Answer = object
 def encode(*words: str) -> bytes:
     """A command as RESP, an array of bulk strings."""
     parts = [word.encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+    return b"*%d\r\n" % len(parts) + b"".join(
+        b"$%d\r\n%s\r\n" % (len(part), part) for part in parts
+    )
 
 
 class Admin:
@@ -89,8 +91,10 @@ def _connect(unix: socket.socket, scratch: Path, name: str) -> None:
 
 
 def client_rows(answer: Answer) -> list[dict[str, str]]:
-    """CLIENT LIST's answer -> one mapping a client, the administrators' own connections left out."""
+    """CLIENT LIST's answer -> one mapping a client; our own connections are left out."""
     text = answer.decode("utf-8", "backslashreplace") if isinstance(answer, bytes) else str(answer)
-    rows = [dict(pair.split("=", 1) for pair in line.split(" ") if "=" in pair)
-            for line in text.splitlines()]
+    rows = [
+        dict(pair.split("=", 1) for pair in line.split(" ") if "=" in pair)
+        for line in text.splitlines()
+    ]
     return [row for row in rows if "addr" in row and "U" not in row.get("flags", "")]

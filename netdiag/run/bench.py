@@ -1,0 +1,163 @@
+"""The programs of a cell: the cable, the server with connections to it, the client with its pipe.
+
+Starts each and registers its undoing at once. What cannot be started is a LabError with a sentence
+that names the log.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdiag.cable.core import Core
+from netdiag.cable.loop import CableLoop
+from netdiag.cable.tape import Tape
+from netdiag.clients.start import start_client
+from netdiag.errors import LabError
+from netdiag.lab import CLIENT, SERVER, Lab
+from netdiag.process import Child, fork
+from netdiag.run.loop import MILLISECOND, SECOND
+from netdiag.scenario.workload import Pause
+from netdiag.servers.admin import Admin
+from netdiag.servers.redis import PORT, SOCKET, start_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from netdiag.recording import CellFiles, Json
+    from netdiag.scenario import Cell
+    from netdiag.scenario.workload import Workload
+
+_SERVER_READY = 10 * SECOND
+_RETRY = 5 * MILLISECOND
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where one cell's programs are started; all of them end with `undo`.
+
+    `scratch` is a directory of the sandbox's own, `wall_offset` (ns) ties the tape to the wall.
+    """
+
+    cell: Cell
+    files: CellFiles
+    scratch: Path
+    wall_offset: int
+    lab: Lab
+    undo: ExitStack
+
+    def cable(self) -> tuple[Child, socket.socket]:
+        """Fork the cable; returns it and the cell's end of its control socket."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        cell, lab = self.cell, self.lab
+        producers = {str(index): entry.at for index, entry in enumerate(cell.workload.produce)}
+        core = Core(cell.faults, cell.workload.commands, producers)
+        about = f"netdiag cell {cell.id}; interface 0 is the client's end, 1 the server's"
+
+        def forward() -> int:
+            ours.close()
+            tape = Tape(self.files.tape, wall_offset=self.wall_offset, about=about)
+            ports = (lab.port(CLIENT), lab.port(SERVER))
+            return CableLoop(core, ports, tape, theirs).run(lab.dropped)
+
+        cable = fork(forward, "cable")
+        theirs.close()
+        self.undo.callback(ours.close)
+        self.undo.callback(cable.kill)
+        return cable, ours
+
+    def server(self) -> Child:
+        """Start the server; it is ready when `admin` returns."""
+        log = self._log("server.log")
+        config = self.files.root / "server.conf"
+        try:
+            server = start_server(
+                self.lab, self.cell.server, config=config, scratch=self.scratch, log=log
+            )
+        finally:
+            os.close(log)
+        self.undo.callback(server.kill)
+        return server
+
+    def admin(self, server: Child, pause: Callable[[int], object]) -> Admin:
+        """A connection to the server's unix socket, as soon as it listens there.
+
+        `pause` waits until a moment (ns). Raises LabError when the server ends or never listens.
+        """
+        limit = time.monotonic_ns() + _SERVER_READY
+        while True:
+            try:
+                admin = Admin(self.scratch, SOCKET)
+            except OSError as err:
+                self._server_must_live(server, limit, err)
+                pause(time.monotonic_ns() + _RETRY)
+                continue
+            self.undo.callback(admin.close)
+            return admin
+
+    def _server_must_live(self, server: Child, limit: int, err: OSError) -> None:
+        log = self.files.logs / "server.log"
+        if server.poll() is not None:
+            raise LabError(
+                f"the server ended at once with code {server.poll()}: {last_line(log)}; "
+                "see logs/server.log of the cell"
+            ) from err
+        if time.monotonic_ns() > limit:
+            raise LabError(
+                "the server did not listen on its unix socket within 10 s; "
+                "see logs/server.log of the cell"
+            ) from err
+
+    def client(self) -> tuple[Child, int]:
+        """Start the client; returns it and the reading end of its events pipe."""
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        self.undo.callback(os.close, reading)
+        log = self._log("client.log")
+        try:
+            client = start_client(
+                self.lab,
+                self.cell.client,
+                workload_json(self.cell.workload),
+                server=(self.lab.address(SERVER), PORT),
+                log=log,
+                events=writing,
+            )
+        finally:
+            os.close(writing)
+            os.close(log)
+        self.undo.callback(client.kill)
+        return client, reading
+
+    def _log(self, name: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.open(self.files.logs / name, flags, 0o644)
+
+
+def workload_json(workload: Workload) -> dict[str, Json]:
+    """The part of the workload that the client needs to know, as the contract has it."""
+    after = workload.after_error
+    return {
+        "pattern": workload.pattern,
+        "key": workload.key,
+        "block": workload.block,
+        "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
+    }
+
+
+def last_line(path: Path) -> str:
+    """The last line that a program printed, safe for a terminal; empty when there is none."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 4096))
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    last = lines[-1] if lines else ""
+    return "".join(c if c.isprintable() else " " for c in last)[:300]
