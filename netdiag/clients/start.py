@@ -1,4 +1,4 @@
-"""Starts a client on its host: the contract's environment, the events pipe, the log.
+"""What a client's process does: the contract's environment, the events pipe, the log.
 
 A shipped Python client is forked from this process, which has imported its library already (32
 clients must not import 32 times); any other program is executed.
@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from netdiag.catalogue.clients import ExecClient
 from netdiag.errors import LabError
-from netdiag.lab import CLIENT, Lab
 from netdiag.process import become, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from netdiag.catalogue.clients import Client, RedisPySettings
-    from netdiag.process import Child
 
 
 def settings_json(settings: RedisPySettings) -> dict[str, Any]:
@@ -44,18 +42,17 @@ def library_version(client: Client) -> str | None:
     return None if isinstance(client, ExecClient) else importlib.metadata.version("redis")
 
 
-def start_client(
-    lab: Lab,
+def client_main(
     client: Client,
     workload: Mapping[str, Any],
     *,
     server: tuple[str, int],
     log: int,
     events: int,
-) -> Child:
-    """Start the client; it writes its events to `events` and its output to `log`, both open here.
+) -> Callable[[], int]:
+    """What to run in a forked child on the client's host.
 
-    Raises LabError when the program of an `exec` client cannot be found.
+    It writes its events to `events` and its output to `log`, descriptors that are open here. Raises LabError when the program of an `exec` client cannot be found.
     """
     task = {
         "host": server[0],
@@ -75,7 +72,7 @@ def start_client(
         def execute() -> int:
             return become(argv, env=env, log=log, keep=(events,))
 
-        return lab.start(CLIENT, execute, "client")
+        return execute
 
     def consume() -> int:
         from netdiag.clients.redis_py import Voice  # noqa: PLC0415
@@ -84,4 +81,4 @@ def start_client(
         settle(log=log)
         return redis_py(task, Voice(events))
 
-    return lab.start(CLIENT, consume, "client")
+    return consume

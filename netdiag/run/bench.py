@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
-from netdiag.clients.start import start_client
+from netdiag.clients.start import client_main
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin
-from netdiag.servers.redis import PORT, SOCKET, start_server
+from netdiag.servers.redis import PORT, SOCKET, server_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +78,14 @@ class Bench:
         log = self._log("server.log")
         config = self.files.root / "server.conf"
         try:
-            server = start_server(
-                self.lab, self.cell.server, config=config, scratch=self.scratch, log=log
+            main = server_main(
+                self.cell.server,
+                self.lab.address(SERVER),
+                config=config,
+                scratch=self.scratch,
+                log=log,
             )
+            server = self.lab.start(SERVER, main, "server")
         finally:
             os.close(log)
         self.undo.callback(server.kill)
@@ -121,14 +126,14 @@ class Bench:
         self.undo.callback(os.close, reading)
         log = self._log("client.log")
         try:
-            client = start_client(
-                self.lab,
+            main = client_main(
                 self.cell.client,
                 workload_json(self.cell.workload),
                 server=(self.lab.address(SERVER), PORT),
                 log=log,
                 events=writing,
             )
+            client = self.lab.start(CLIENT, main, "client")
         finally:
             os.close(writing)
             os.close(log)

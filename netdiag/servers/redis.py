@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
-from netdiag.lab import SERVER, Lab
 from netdiag.process import become
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netdiag.catalogue.servers import RedisServer
-    from netdiag.process import Child
 
 PORT = 6379
 SOCKET = "redis.sock"
@@ -63,12 +63,18 @@ def configuration(server: RedisServer, address: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def start_server(lab: Lab, server: RedisServer, *, config: Path, scratch: Path, log: int) -> Child:
-    """Write the configuration and start the server in `scratch`, where its unix socket appears."""
+def server_main(
+    server: RedisServer, address: str, *, config: Path, scratch: Path, log: int
+) -> Callable[[], int]:
+    """Write the configuration file; returns what to run in a forked child on the server's host.
+
+    The server listens on `address`, and its unix socket appears in `scratch`, where it works.
+    Raises LabError when there is no such program.
+    """
     binary = find_binary(server.binary)
-    config.write_text(configuration(server, lab.address(SERVER)), encoding="utf-8")
+    config.write_text(configuration(server, address), encoding="utf-8")
 
     def execute() -> int:
         return become([binary, str(config)], env=os.environ, log=log, cwd=str(scratch))
 
-    return lab.start(SERVER, execute, "server")
+    return execute
