@@ -45,6 +45,9 @@ from netdiag.tcp.fields import (
     TIMED_NS,
     UNA,
     UNA_KNOWN,
+    UNSEEN_LEFT,
+    UNSEEN_NS,
+    UNSEEN_RIGHT,
     WINDOW,
 )
 from netdiag.tcp.holes import fill
@@ -188,6 +191,10 @@ def _advance(state: MutableSequence[int], peer: int, t_ns: int, ack: int) -> Non
     beyond = (ack - state[peer + NXT]) & MASK
     if state[peer + SEEN] and 0 < beyond < HALF:
         state[peer + MISSED] += beyond
+        if state[peer + UNSEEN_RIGHT] != state[peer + NXT]:
+            state[peer + UNSEEN_LEFT] = state[peer + NXT]
+        state[peer + UNSEEN_RIGHT] = ack
+        state[peer + UNSEEN_NS] = t_ns
         state[peer + NXT] = ack
         state[peer + TAIL_SEQ] = (ack - 1) & MASK
         state[peer + TIMED_NS] = -1

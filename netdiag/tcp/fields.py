@@ -62,9 +62,12 @@ SYN_NS: Final = 41
 ISN_KNOWN: Final = 42
 PROBE_FIRST_NS: Final = 43  # the first of the probes that stand unanswered
 TSVAL: Final = 44  # of this side's last transmission; -1: none had one
-RING_AT: Final = 45
-HOLE_COUNT: Final = 46
-RING_BASE: Final = 47  # RING times (start, end, first sent at, TSval)
+UNSEEN_LEFT: Final = 45  # bytes that the peer acknowledged before they passed here: a capture
+UNSEEN_RIGHT: Final = 46  # can show a segment after its ACK
+UNSEEN_NS: Final = 47
+RING_AT: Final = 48
+HOLE_COUNT: Final = 49
+RING_BASE: Final = 50  # RING times (start, end, first sent at, TSval)
 HOLE_BASE: Final = RING_BASE + 4 * RING  # HOLES times (left, right, seen missing at)
 SIDE: Final = HOLE_BASE + 3 * HOLES
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from netdiag.tcp import fields as f
+from netdiag.tcp.holes import first_missing
 from netdiag.tcp.labels import LABELS, Label
 from netdiag.tcp.states import CLOSED, STATE_TEXTS, SYN_SENT, TIME_WAIT
 from netdiag.tcp.tracker import track
@@ -78,13 +79,7 @@ class Flow:
     def received_next(self, side: int) -> int:
         """What `side` expects next (RCV.NXT), if everything that passed arrived."""
         base = (1 - side) * f.SIDE
-        nxt = self.state[base + f.NXT]
-        lowest = nxt
-        for index in range(self.state[base + f.HOLE_COUNT]):
-            left = self.state[base + f.HOLE_BASE + 3 * index]
-            if (lowest - left) & f.MASK < f.HALF:
-                lowest = left
-        return lowest
+        return first_missing(self.state, base, self.state[base + f.NXT])
 
     def window(self, side: int) -> int:
         """The receive window in bytes that `side` advertised last; -1 before it did."""
@@ -118,7 +113,7 @@ class Observation(NamedTuple):
     segment: Segment
     new_flow: bool
     cause: Label | None  # of a retransmission: what made it be sent (a FIN's by RTO, ..)
-    since_original_ns: int
+    since_original_ns: int  # 0 when the original is no longer noted, or never passed
     since_previous_ns: int
     new_bytes: int  # payload bytes that pass for the first time
     answered: bool  # of a probe: the one before it was answered
@@ -209,7 +204,8 @@ def _reborn(flow: Flow, side: int, segment: Segment) -> bool:
         return False
     state = flow.state
     base = side * f.SIDE
-    if state[base + f.ISN_KNOWN] and segment.seq == state[base + f.ISN]:
+    named = state[base + f.ISN_KNOWN] or state[f.SIDE - base + f.ISN_KNOWN]
+    if named and segment.seq == state[base + f.ISN]:  # its own SYN, or what the SYN-ACK answered
         return False
     if not flow.open or state[base + f.TCP_STATE] == SYN_SENT:
         return True

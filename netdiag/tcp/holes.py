@@ -15,9 +15,13 @@ from netdiag.tcp.fields import (
     HOLE_COUNT,
     HOLES,
     MASK,
+    MISSED,
     RING,
     RING_AT,
     RING_BASE,
+    UNSEEN_LEFT,
+    UNSEEN_NS,
+    UNSEEN_RIGHT,
 )
 
 if TYPE_CHECKING:
@@ -110,6 +114,22 @@ def missing_since(state: MutableSequence[int], own: int, seq: int, end: int) -> 
         if first < size and last > 0:
             latest = max(latest, state[place + 2])
     return latest
+
+
+def overtaken_by_ack(
+    state: MutableSequence[int], own: int, seq: int, end: int, since_ns: int
+) -> int:
+    """How many of these bytes their ACK overtook since `since_ns`; they are noted as seen now."""
+    left = state[own + UNSEEN_LEFT]
+    right = state[own + UNSEEN_RIGHT]
+    into = (seq - left) & MASK
+    if left == right or state[own + UNSEEN_NS] < since_ns or into >= (right - left) & MASK:
+        return 0
+    last = end if (right - end) & MASK < HALF else right
+    brought = (last - seq) & MASK
+    state[own + UNSEEN_LEFT] = last
+    state[own + MISSED] -= min(brought, state[own + MISSED])
+    return brought
 
 
 def first_missing(state: MutableSequence[int], own: int, nxt: int) -> int:

@@ -99,6 +99,9 @@ def synchronise(
 ) -> int:
     answer = flags & ACK_FLAG
     if state[own + SEEN]:
+        if seq == state[own + ISN] and not state[own + ISN_KNOWN] and state[peer + ISN_KNOWN]:
+            _options(state, own, t_ns, window, wscale, sack_permitted)  # its SYN-ACK overtook it
+            return SYN
         if not state[own + ISN_KNOWN] or seq != state[own + ISN]:
             state[peer + CHALLENGED] = 1
             return SYN_ACK if answer else SYN
@@ -141,16 +144,29 @@ def _open(
     tsval: int,
 ) -> None:
     end = (seq + 1 + length) & MASK
-    state[own + SEEN] = state[own + ISN_KNOWN] = state[own + UNA_KNOWN] = 1
+    state[own + SEEN] = state[own + UNA_KNOWN] = 1
     state[own + ISN] = state[own + UNA] = seq
     state[own + TAIL_SEQ] = (seq - 1) & MASK  # a SYN is no byte that could be resent as data
     state[own + NXT] = state[own + TIMED_END] = end
-    state[own + SYN_NS] = state[own + TIMED_NS] = t_ns
+    state[own + TIMED_NS] = t_ns
+    state[NEW_BYTES] = length
+    _options(state, own, t_ns, window, wscale, sack_permitted)
+    remember(state, own, seq, end, t_ns, tsval)
+
+
+def _options(
+    state: MutableSequence[int],
+    own: int,
+    t_ns: int,
+    window: int,
+    wscale: int,
+    sack_permitted: bool,
+) -> None:
+    state[own + ISN_KNOWN] = 1
+    state[own + SYN_NS] = t_ns
     state[own + WINDOW] = window
     state[own + WSCALE] = wscale
     state[own + SACK_OK] = 1 if sack_permitted else 0
-    state[NEW_BYTES] = length
-    remember(state, own, seq, end, t_ns, tsval)
 
 
 def reset(

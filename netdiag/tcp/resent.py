@@ -19,6 +19,7 @@ tracker's state.
   timeout.
 """
 
+# ruff: noqa: PLR0911 -- plain ints, one flat argument list: what a compiler takes
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,7 @@ from netdiag.tcp.fields import (
     TLP_GAP,
     TLP_NXT,
     TLP_SEQ,
+    UNA,
     WINDOW,
 )
 from netdiag.tcp.holes import recall
@@ -75,20 +77,31 @@ def round_trip(state: MutableSequence[int], field: int) -> int:
 
 
 def cause_of(
-    state: MutableSequence[int], own: int, t_ns: int, seq: int, end: int, tsval: int
+    state: MutableSequence[int],
+    own: int,
+    t_ns: int,
+    seq: int,
+    end: int,
+    tsval: int,
+    unseen: bool,
 ) -> int:
-    """The label of the cause; the step of a timer goes to state[STEP]. Call before NXT moves on."""
+    """The label of the cause; the step of a timer goes to state[STEP]. Call before NXT moves on.
+
+    `unseen`: the original was lost before it could pass here, so its timers cannot be read.
+    """
     peer = SIDE - own
     gap = t_ns - state[own + LAST_DATA_NS]
     quiet = t_ns - state[peer + LAST_NS] if state[peer + LAST_NS] else gap
     smooth = round_trip(state, HALF_RTT)
-    if tsval >= 0 and gap < DOUBLED and _is_double(state, own, t_ns, seq, tsval):
+    if not unseen and tsval >= 0 and gap < DOUBLED and _is_double(state, own, t_ns, seq, tsval):
         return UNKNOWN
     if _asked_for(state, own, seq) and quiet <= smooth + (smooth >> 2) + ACK_SLACK:
         return UNKNOWN if _in_timeout(state, own, seq) else FAST
+    if unseen:
+        return UNKNOWN
     least = round_trip(state, LEAST_HALF_RTT)
     slow = gap >= TIMER_FLOOR + least
-    if not slow and (gap < TICK or gap < 2 * least - TICK or quiet * 2 < gap):
+    if not slow and (gap < TICK or gap * 4 < 7 * least - TICK or quiet * 2 < gap):
         return UNKNOWN
     if _may_probe(state, own, peer, seq, end):
         state[own + TLP] = 1
@@ -127,7 +140,8 @@ def _may_probe(state: MutableSequence[int], own: int, peer: int, seq: int, end: 
         return False
     if not (state[own + SACK_OK] and state[peer + SACK_OK]):
         return False
-    if (seq - state[own + TAIL_SEQ]) & MASK >= HALF:  # more than the last segment
+    before_tail = (seq - state[own + TAIL_SEQ]) & MASK >= HALF
+    if before_tail and (state[own + UNA] - seq) & MASK < HALF:  # all of the flight, not its end
         return False
     if state[own + TLP] and state[own + TLP_NXT] == nxt:
         return False

@@ -51,9 +51,17 @@ from netdiag.tcp.fields import (
     TSVAL,
     UNA,
     UNANSWERED,
+    WINDOW,
     WSCALE,
 )
-from netdiag.tcp.holes import add_hole, fill, missing_since, recall, remember
+from netdiag.tcp.holes import (
+    add_hole,
+    fill,
+    missing_since,
+    overtaken_by_ack,
+    recall,
+    remember,
+)
 from netdiag.tcp.labels import Label
 from netdiag.tcp.lifecycle import join, reset, synchronise
 from netdiag.tcp.resent import MS, cause_of, round_trip
@@ -129,6 +137,10 @@ def track(
         label = -1
         if size <= 1 and not flags & FIN_FLAG:
             label = pure_ack(state, own, peer, t_ns, seq, ack, length, scaled, offset, sack_top)
+            if label >= 0 and 0 < offset <= max(state[peer + WINDOW], 65535):
+                add_hole(state, own, state[own + NXT], seq, t_ns)  # it was sent, and did not pass
+                state[own + NXT] = seq
+                state[own + TSVAL] = tsval
         if label < 0:
             if offset >= 0:
                 label = _fresh(state, own, t_ns, seq, size, flags, offset, tsval)
@@ -192,39 +204,60 @@ def _again(
     """A range that begins before the highest byte seen: sent again, late, or partly new."""
     end = (seq + size) & MASK
     nxt = state[own + NXT]
-    beyond = ((end - nxt + HALF) & MASK) - HALF
     since = missing_since(state, own, seq, end) if state[own + HOLE_COUNT] else -1
-    least = round_trip(state, LEAST_HALF_RTT)
-    newest = state[own + TSVAL]
-    overtaken = tsval >= 0 and newest >= 0 and (tsval - newest) & MASK >= HALF
-    if overtaken or (since >= 0 and t_ns - since < max(REORDERED, least - (least >> 2))):
-        cause = OUT_OF_ORDER
-    else:
-        cause = cause_of(state, own, t_ns, seq, end, tsval)
-        place = recall(state, own, seq)
-        if place >= 0:
-            state[SINCE_ORIGINAL] = t_ns - state[place + 2]
-        elif since >= 0:
-            state[SINCE_ORIGINAL] = t_ns - since
-
-        state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
-        state[own + LAST_DATA_NS] = t_ns
-        state[own + TSVAL] = tsval
-        state[own + TIMED_NS] = -1  # Karn: an ACK from now on may be for either
+    cause = _cause(state, own, t_ns, seq, end, tsval, since)
     state[CAUSE] = cause
-    if since >= 0:
-        state[NEW_BYTES] = fill(state, own, seq, end)
-    fin = flags & FIN_FLAG
-    again = fin and state[own + FIN_SENT]
-    if 0 < beyond < REACH:
+    new = fill(state, own, seq, end) if since >= 0 else 0
+    if 0 < (end - nxt) & MASK < REACH:
         remember(state, own, nxt, end, t_ns, tsval)
         state[own + NXT] = end
-        state[NEW_BYTES] += beyond - fin
-        if fin and not state[own + FIN_SENT]:
-            state[own + FIN_SENT] = 1
-            state[own + FIN_SEQ] = (end - 1) & MASK
+        new += (end - nxt) & MASK
+    fin = flags & FIN_FLAG
+    again = state[own + FIN_SENT] or (since >= 0 and cause != OUT_OF_ORDER)
+    if fin and not state[own + FIN_SENT]:
+        state[own + FIN_SENT] = 1
+        state[own + FIN_SEQ] = (end - 1) & MASK
+        new -= 1 if new else 0
+    state[NEW_BYTES] += new
     if fin:
         return FIN_AGAIN if again else FIN
+    return cause
+
+
+def _cause(
+    state: MutableSequence[int],
+    own: int,
+    t_ns: int,
+    seq: int,
+    end: int,
+    tsval: int,
+    since: int,
+) -> int:
+    """Out of order, or sent again and why; `since` is when these bytes were first missed, or -1.
+
+    Timestamps decide where both segments have one: what was sent before the last one seen is late,
+    what was sent after it is sent again. Otherwise the time since the gap was seen decides.
+    """
+    least = round_trip(state, LEAST_HALF_RTT)
+    late = max(REORDERED, least - (least >> 2))
+    overtaken = overtaken_by_ack(state, own, seq, end, t_ns - late)
+    state[NEW_BYTES] = overtaken
+    newest = state[own + TSVAL]
+    order = 0
+    if tsval >= 0 and newest >= 0 and tsval != newest:
+        order = -1 if (tsval - newest) & MASK >= HALF else 1
+    if overtaken or order < 0 or (not order and since >= 0 and t_ns - since < late):
+        return OUT_OF_ORDER
+    cause = cause_of(state, own, t_ns, seq, end, tsval, since >= 0)
+    place = recall(state, own, seq)
+    if place >= 0:
+        state[SINCE_ORIGINAL] = t_ns - state[place + 2]
+    elif since >= 0:
+        state[SINCE_ORIGINAL] = t_ns - since
+    state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
+    state[own + LAST_DATA_NS] = t_ns
+    state[own + TSVAL] = tsval
+    state[own + TIMED_NS] = -1  # Karn: an ACK from now on may be for either
     return cause
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest import param
 
 from netdiag.tcp.flows import Flows
-from netdiag.tcp.labels import RETRANSMISSIONS
+from netdiag.tcp.labels import RETRANSMISSIONS, Label
 from netdiag.tcp.wire import parse_frame
 
 from .recorded import NAMES, packets, recorded, truth
@@ -128,7 +128,7 @@ COUNTS = [
     ),
     ("ackhsloss.B", OPENED | {"syn_ack_retransmission": 1, "data": 4, "ack": 3, "fin": 2}),
     ("tail.A", OPENED | {"data": 38, "ack": 7, "tail_loss_probe": 1, "rst": 1}),
-    ("tail.B", OPENED | {"data": 38, "ack": 7, "rst": 1}),
+    ("tail.B", OPENED | {"data": 37, "ack": 7, "retransmission": 1, "rst": 1}),
     ("tail1.A", OPENED | {"data": 32, "ack": 5, "tail_loss_probe": 1, "fin": 2}),
     ("tail1.B", OPENED | {"data": 32, "ack": 5, "fin": 2}),
     (
@@ -141,7 +141,15 @@ COUNTS = [
     ),
     (
         "acktail.A",
-        OPENED | {"data": 32, "ack": 6, "tail_loss_probe": 1, "rto_retransmission": 2, "fin": 2},
+        OPENED
+        | {
+            "data": 31,
+            "ack": 6,
+            "retransmission": 1,
+            "tail_loss_probe": 1,
+            "rto_retransmission": 2,
+            "fin": 2,
+        },
     ),
     (
         "acktail.B",
@@ -167,7 +175,10 @@ COUNTS = [
             "duplicate_ack": 1,
         },
     ),
-    ("finloss.B", OPENED | {"data": 6, "ack": 4, "fin": 2, "tail_loss_probe": 1}),
+    (
+        "finloss.B",
+        OPENED | {"data": 6, "ack": 4, "fin": 1, "fin_retransmission": 1, "tail_loss_probe": 1},
+    ),
     ("halfopen.A", OPENED | {"data": 6, "ack": 3, "keepalive_probe": 1, "rst": 1}),
     ("halfopen.B", OPENED | {"data": 6, "ack": 2, "keepalive_probe": 1, "rst": 2}),
     (
@@ -279,6 +290,18 @@ def test_collapsed_fin_counts_from_the_bytes_it_carries() -> None:
     )
     assert collapsed.obs.label.text == "fin_retransmission"
     assert collapsed.obs.since_original_ns == pytest.approx((collapsed.t - data.t) * 1e9, abs=2000)
+
+
+@pytest.mark.parametrize(("name", "side"), [("tail.B", 0), ("acktail.A", 1), ("finloss.B", 0)])
+def test_what_never_passed_before_is_sent_again_by_an_unknown_cause(name: str, side: int) -> None:
+    """A later ACK showed that it had been sent; how often, and when, this end cannot know."""
+    (again,) = [
+        item.obs
+        for item in recorded(name).seen
+        if item.obs.side == side and item.obs.cause is Label.RETRANSMISSION
+    ]
+    assert again.step == 0
+    assert again.new_bytes == again.segment.length
 
 
 LOST_AND_REPAIRED = ["synloss.A", "tail.A", "tail1.A", "finloss.A", "lossy1.B"]
