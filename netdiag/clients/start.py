@@ -52,7 +52,8 @@ def client_main(
 ) -> Callable[[], int]:
     """What to run in a forked child on the client's host.
 
-    It writes its events to `events` and its output to `log`, descriptors that are open here. Raises LabError when the program of an `exec` client cannot be found.
+    It writes its events to `events` and its output to `log`, descriptors that are open here. Raises
+    LabError when the program of an `exec` client cannot be found.
     """
     task = {
         "host": server[0],
