@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.analysis.model import Entry
+from netdiag.tcp.wire import FIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +24,12 @@ _LONG: Final = 1_000_000_000
 _QUIET_BEFORE: Final = frozenset({*_ROUTINE, "data", "syn_ack"})
 
 _PHASE_NAMES: Final = {
-    "request_in_flight": "the command",
-    "reply_in_flight": "the reply",
-    "blocked": "ACK of the whole command",
+    "request_in_flight": "{}",
+    "reply_in_flight": "reply to {}",
+    "blocked": "ACK of the whole {}",
 }
 _WHY: Final = {
-    "tail_loss_probe": "tail loss probe: about SRTT + 200 ms without an ACK",
+    "tail_loss_probe": "no ACK for about SRTT + 200 ms",
     "rto_retransmission": "the retransmission timer fired",
     "syn_retransmission": "the SYN is unanswered",
     "syn_ack_retransmission": "the handshake's last ACK is missing",
@@ -50,7 +51,7 @@ def _frames(moments: Moments, wire: WireLog) -> Iterator[Entry]:
         if frame.injected is not None:
             yield Entry(t, "cable", "RST made by the cable", frame.injected, "rst", frame.number)
             continue
-        fate = frame.taken or ""
+        fate = frame.taken.split(":")[0].replace("fault ", "") if frame.taken else ""
         why = _WHY.get(frame.label, "")
         yield Entry(
             t,
@@ -76,7 +77,11 @@ def _weight(frame: Frame, t: float) -> int:
 def _frame_text(frame: Frame) -> str:
     seen = frame.seen
     name = next(
-        (_PHASE_NAMES[phase] for phase in frame.phases if phase in _PHASE_NAMES),
+        (
+            _PHASE_NAMES[one.phase].format(one.command)
+            for one in frame.phases
+            if one.phase in _PHASE_NAMES
+        ),
         frame.label.replace("_", " "),
     )
     for short, full in (("syn", "SYN"), ("fin", "FIN"), ("rst", "RST"), ("ack", "ACK")):
@@ -86,10 +91,15 @@ def _frame_text(frame: Frame) -> str:
         if seen.step:
             parts.append(f"#{seen.step}")
         if frame.segment.length:
-            parts.append(f"({frame.segment.length} bytes)")
+            parts.append(f"({frame.segment.length} bytes{_and_fin(frame)})")
         if seen.since_previous_ns > 0 and frame.label in _WHY:
-            parts.append(f"{seen.since_previous_ns / 1e9:.2f} s after the last")
+            parts.append(f"after {seen.since_previous_ns / 1e9:.2f} s")
     return " ".join(parts)
+
+
+def _and_fin(frame: Frame) -> str:
+    """A FIN that travels with data: the kernel collapses them when it sends both again."""
+    return " and FIN" if frame.segment.flags & FIN else ""
 
 
 def _regimes(regimes: Sequence[Regime]) -> Iterator[Entry]:

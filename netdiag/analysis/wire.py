@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.pcapng import INBOUND, MAGIC, Packet, Statistics, Truncated, read_pcapng
-from netdiag.tcp.phases import PhaseReader
+from netdiag.tcp.phases import Occurrence, PhaseReader
 from netdiag.tcp.resp import RespReader, Value
 from netdiag.tcp.stream import Piece, Stream
 from netdiag.tcp.wire import SYN, endpoint_text, parse_ethernet
@@ -46,7 +46,7 @@ class Frame:
     segment: Segment
     taken: str | None = None
     injected: str | None = None
-    phases: tuple[str, ...] = ()
+    phases: tuple[Occurrence, ...] = ()
 
     @property
     def label(self) -> str:
@@ -159,7 +159,7 @@ class _TapeReader:
         if arrived:
             seen = self._ends.sent(t, packet.interface, segment)
             client = self._name(seen)
-            phases = tuple(one.phase for one in self._phases.observe(seen))
+            phases = self._phases.observe(seen)
             frame = Frame(
                 packet.number, t, seen.side, client, seen, segment, taken=comment, phases=phases
             )
