@@ -85,10 +85,10 @@ def pure_ack(
     sack_top: int,
 ) -> int:
     """The label of a segment with at most one byte of payload; -1 when that byte is real data."""
-    if (offset == -1 or (length and not offset)) and (
-        kind := _probe_kind(state, own, peer, t_ns, seq, length, offset)
-    ):
-        return _probe(state, own, peer, t_ns, kind)
+    if offset == -1 or (length and not offset):
+        kind = _probe_kind(state, own, peer, t_ns, seq, length, offset)
+        if kind:
+            return _probe(state, own, peer, t_ns, kind)
     if length:
         return -1
     if state[own + HANDSHAKE]:

@@ -60,11 +60,13 @@ class Conversation:
 
     def feed(self, side: int, seq: int, payload: bytes, length: int) -> list[Beginning]:
         """What begins with this segment; retransmitted bytes begin nothing."""
-        return self._read(side, self.streams[side].feed(seq, payload, length))
+        pieces = self.streams[side].feed(seq, payload, length)
+        return self._read(side, pieces) if pieces else []
 
     def acknowledged(self, side: int, ack: int) -> list[Beginning]:
         """The peer of `side` has all before `ack`, seen here or not; held bytes may go on."""
-        return self._read(side, self.streams[side].acknowledged(ack))
+        pieces = self.streams[side].acknowledged(ack)
+        return self._read(side, pieces) if pieces else []
 
     def _read(self, side: int, pieces: Sequence[Piece | Gap]) -> list[Beginning]:
         found: list[Beginning] = []
