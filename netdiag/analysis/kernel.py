@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import FinWait1, Regime
+from netdiag.tcp.wire import FIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,10 +195,17 @@ def fin_wait1(found: Sequence[Regime], wire: WireLog, moments: Moments) -> tuple
             for frame in wire.frames
             if frame.label == "fin" and frame.sender == side and frame.client == client
         ]
+        left = any(
+            frame.segment.flags & FIN
+            for frame in wire.frames
+            if frame.sender == side and frame.client == client
+        )
         start = min([start, *sent])
         end = parts[-1].end
         last = moments.since(moments.end) if end is None else end
         result.append(
-            FinWait1(side, client, start, max(0.0, last - start), end is not None, parts[-1].orphan)
+            FinWait1(
+                side, client, start, max(0.0, last - start), end is not None, parts[-1].orphan, left
+            )
         )
     return tuple(result)

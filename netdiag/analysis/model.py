@@ -109,6 +109,7 @@ class FinWait1:
     seconds: float
     ended: bool
     orphan: bool
+    sent: bool = True
 
 
 @dataclass(frozen=True)

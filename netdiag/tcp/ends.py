@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.flows import Flow, Flows, Observation
-from netdiag.tcp.wire import SYN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
