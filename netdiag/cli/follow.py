@@ -55,26 +55,37 @@ def told(cell: CellNow, lines: Iterable[bytes]) -> tuple[CellNow, list[str]]:
         event = _event(line)
         if event is None:
             continue
-        before, cell = cell, _after(cell, event)
-        if event.what in _NEWS and before.last != cell.last:
+        cell = _after(cell, event)
+        if (event.what, event.outcome) in _NEWS:
             news.append(cell.last)
     return cell, news
 
 
 _ROUTINE: Final = (b'"what":"socket"', b'"what":"client_list"')
-_NEWS: Final = frozenset({"fault", "cell", "crash"})
+_NEWS: Final = frozenset(
+    {("fault", "start"), ("fault", "ok"), ("cell", "ok"), ("cell", "fail"), ("crash", "fail")}
+)
+_LATEST: Final = 1 << 63
 
 
 def _event(line: bytes) -> Event | None:
+    """The event of a line; None for what is no event, or lies in no time there is."""
     try:
-        return parse_event(line)
+        event = parse_event(line)
     except OverflowError:  # a time of Infinity
         return None
+    return event if event is not None and abs(event.t) < _LATEST else None
+
+
+def _field(event: Event, key: str, otherwise: str = "") -> str:
+    """A field as text; a list or an object is no text."""
+    value = event.data.get(key)
+    return str(value) if isinstance(value, str | int | float) else otherwise
 
 
 def _after(cell: CellNow, event: Event) -> CellNow:
     state = _state(cell.state, event)
-    words = _WORDS.get((event.what, event.outcome)) or _WORDS.get((event.what, ""))
+    words = _WORDS.get((event.what, event.outcome))
     last = plain(words(event))[:_WORDS_KEPT] if words is not None else cell.last
     if event.lane == "netdiag" and event.what == "cell" and event.outcome == "start":
         cell = replace(cell, began=event.t, real=event.data.get("clock", "real") == "real")
@@ -108,28 +119,31 @@ _STATES: Final = {
 def _error(event: Event) -> str:
     number = event.data.get("errno")
     name = errno_name(number) if isinstance(number, int) else ""
-    message = event.data.get("message") or ""
-    return " ".join(filter(None, (f"{event.data.get('type', 'error')}:", str(message), name)))
+    words = (f"{_field(event, 'type', 'error')}:", _field(event, "message"), name)
+    return " ".join(filter(None, words))
+
+
+def _fault(event: Event) -> str:
+    what = f"{_field(event, 'verb', 'it')} at {_field(event, 'trigger', 'its trigger')}"
+    return f"fault {_field(event, 'fault')} begins: {what}"
 
 
 _WORDS: Final[dict[tuple[str, str], Callable[[Event], str]]] = {
     ("cell", "start"): lambda _: "lab is being made",
     ("cell", "ok"): lambda _: "done",
-    ("cell", "fail"): lambda event: f"failed: {event.data.get('reason', 'no reason given')}",
-    ("crash", ""): lambda event: f"the cable ended, code {event.data.get('code')}",
-    ("ready", ""): lambda _: "server is ready",
+    ("cell", "fail"): lambda event: f"failed: {_field(event, 'reason', 'no reason given')}",
+    ("crash", "fail"): lambda event: f"the cable ended, code {_field(event, 'code')}",
+    ("ready", "ok"): lambda _: "server is ready",
     ("connect", "start"): lambda _: "client connects",
     ("connect", "ok"): lambda _: "client connected",
     ("connect", "fail"): lambda event: f"client could not connect: {_error(event)}",
-    ("call", "start"): lambda event: f"client calls {event.data.get('command', '')}",
-    ("got", ""): lambda event: f"client received {event.data.get('id', 'a message')}",
-    ("error", ""): lambda event: f"client got {_error(event)}",
-    ("disconnect", ""): lambda _: "client closes its connection",
-    ("exit", ""): lambda event: f"client ended, code {event.data.get('code')}",
-    ("push", "ok"): lambda event: f"{event.data.get('id', 'a message')} pushed",
-    ("fault", "start"): lambda event: (
-        f"fault {event.data.get('fault')} begins: "
-        f"{event.data.get('verb')} at {event.data.get('trigger')}"
-    ),
-    ("fault", "ok"): lambda event: f"fault {event.data.get('fault')} healed",
+    ("call", "start"): lambda event: f"client calls {_field(event, 'command')}",
+    ("got", "ok"): lambda event: f"client received {_field(event, 'id', 'a message')}",
+    ("error", "fail"): lambda event: f"client got {_error(event)}",
+    ("disconnect", "info"): lambda _: "client closes its connection",
+    ("exit", "ok"): lambda event: f"client ended, code {_field(event, 'code')}",
+    ("exit", "fail"): lambda event: f"client ended, code {_field(event, 'code')}",
+    ("push", "ok"): lambda event: f"{_field(event, 'id', 'a message')} pushed",
+    ("fault", "start"): _fault,
+    ("fault", "ok"): lambda event: f"fault {_field(event, 'fault')} healed",
 }

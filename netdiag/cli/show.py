@@ -1,6 +1,7 @@
 """A recording -> its analysis, saved when it is fresh, and shown on standard output.
 
-The rule this file guards: a report that can be made is shown, even when the disk has no room for it.
+The rule this file guards: a report that can be made is shown, even when the disk has no room for
+it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _CODES: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}
 def show_recording(recording: Recording, *, as_json: bool, fresh: bool) -> Analysis:
     """Analyse a recording and print the report, or with `as_json` the analysis alone.
 
-    `fresh`: the analysis is new and is saved beside the recording. Raises RecordingError when what lies
-    there cannot be read.
+    `fresh`: the analysis is new and is saved beside the recording. Raises RecordingError when what
+    lies there cannot be read.
     """
     analysis = analyse(recording, load_plan(recording))
     if fresh:
@@ -70,8 +71,8 @@ def _save(recording: Recording, analysis: Analysis) -> None:
         write_whole(recording.analysis_file, analysis.to_json())
     except OSError as err:
         click.echo(
-            f"netdiag: cannot write {_near(recording.analysis_file)}: {err.strerror}; the report is "
-            "complete, make room and run `netdiag analyse` to save it",
+            f"netdiag: cannot write {_near(recording.analysis_file)}: {err.strerror}; "
+            "the report is complete; make room and run `netdiag analyse` to save it",
             err=True,
         )
 

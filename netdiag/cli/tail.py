@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-_AT_ONCE: Final = 1 << 18
+_AT_ONCE: Final = 1 << 22
 _LONGEST: Final = 1 << 20
 
 

@@ -6,6 +6,9 @@ timeline   entries -> rows, long series drawn together
 compare    cells side by side
 words      numbers and text from outside -> safe words
 terminal   View -> a rich Console: `print_report`
+lanes      its timeline and the kernel timers' intervals
+columns    its tables that set things side by side
+ink        what a console can show
 """
 
 from __future__ import annotations

@@ -23,11 +23,14 @@ def headline(cell: CellAnalysis) -> str:
 
 def _noticing(cell: CellAnalysis) -> str:
     if cell.noticed is not None:
-        return f"noticed {_after(cell.noticed.t)}: {how(cell.noticed)}"
+        when = _after(cell.noticed.t) if cell.faults else f"at {moment(cell.noticed.t)}"
+        return f"noticed {when}: {how(cell.noticed)}"
     if not cell.faults:
         return "no fault, and no error"
     if all(fault.began is None for fault in cell.faults):
         return f"no fault took effect: {_why_not(cell.faults)}"
+    if cell.recovered is not None:
+        return "never noticed, and the same connection went on"
     forgot = [
         f"the server had forgotten it {_after(zombie.since)}"
         for zombie in cell.zombies

@@ -87,7 +87,10 @@ class VerdictView:
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell, ready to be drawn; empty tuples are blocks with nothing to say."""
+    """One cell, ready to be drawn; empty tuples are blocks with nothing to say.
+
+    faulted: a fault took effect, so times count from it; routine: how many lines are left out.
+    """
 
     id: str
     choices: tuple[tuple[str, str], ...]
@@ -96,6 +99,7 @@ class CellView:
     unknown: tuple[str, ...]
     length: float
     faults: tuple[FaultView, ...]
+    faulted: bool
     observed_at: str
     observations: tuple[Observation, ...]
     rows: tuple[Row, ...]
@@ -150,6 +154,7 @@ def _cell(cell: CellAnalysis) -> CellView:
         unknown=tuple(map(plain, cell.unknown)),
         length=cell.length,
         faults=tuple(map(_fault, cell.faults)),
+        faulted=any(fault.began is not None for fault in cell.faults),
         observed_at=plain(cell.beliefs_at),
         observations=_observations(cell),
         rows=rows_of(cell.timeline, cell.faults),
@@ -173,9 +178,10 @@ def _fault(fault: FaultEffect) -> FaultView:
             f"{': ' if fault.why_not else ''}{plain(fault.why_not or '')}",
             False,
         )
-    where = "" if fault.packet is None else f" (packet {fault.packet})"
+    when = "" if fault.began == 0 else f", {moment(fault.began)}"
+    where = "" if fault.packet is None else f", on packet {fault.packet}"
     healed = "" if fault.healed is None else f", healed at {moment(fault.healed)}"
-    text = f"{verb} at {trigger}: {moment(fault.began)}{where}{healed}; {_touched(fault)}"
+    text = f"{verb} at {trigger}{when}{where}{healed}; {_touched(fault)}"
     return FaultView(name, text, fault.touched > 0)
 
 

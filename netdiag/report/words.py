@@ -47,7 +47,7 @@ def span(seconds: float) -> str:
     """A measured length: `0.4 ms`, `12 ms`, `3.21 s`, `2 m 5.3 s`, `2 h 11 m 15 s`, `7 d 3 h`."""
     if math.isnan(seconds) or abs(seconds) > _ENDLESS:
         return "for ever"
-    if seconds < 0:
+    if seconds <= -0.00005:
         return "-" + span(-seconds)
     if seconds < 0.00995:
         return f"{seconds * 1000:.1f} ms" if seconds >= 0.00005 else "0 s"
