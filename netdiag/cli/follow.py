@@ -55,9 +55,10 @@ def told(cell: CellNow, lines: Iterable[bytes]) -> tuple[CellNow, list[str]]:
         event = _event(line)
         if event is None:
             continue
-        cell = _after(cell, event)
+        words = _in_words(event)
+        cell = _after(cell, event, words)
         if (event.what, event.outcome) in _NEWS:
-            news.append(cell.last)
+            news.append(words)
     return cell, news
 
 
@@ -83,14 +84,24 @@ def _field(event: Event, key: str, otherwise: str = "") -> str:
     return str(value) if isinstance(value, str | int | float) else otherwise
 
 
-def _after(cell: CellNow, event: Event) -> CellNow:
-    state = _state(cell.state, event)
+def _in_words(event: Event) -> str:
+    """What happened, for a person; empty when it is not worth a word."""
     words = _WORDS.get((event.what, event.outcome))
-    last = plain(words(event))[:_WORDS_KEPT] if words is not None else cell.last
-    if event.lane == "netdiag" and event.what == "cell" and event.outcome == "start":
+    return plain(words(event))[:_WORDS_KEPT] if words is not None else ""
+
+
+def _after(cell: CellNow, event: Event, words: str) -> CellNow:
+    """The cell after an event; events are written a little out of the order of their times."""
+    if (event.lane, event.what, event.outcome) == ("netdiag", "cell", "start"):
         cell = replace(cell, began=event.t, real=event.data.get("clock", "real") == "real")
-    fault = event.t if cell.fault is None and _starts_fault(event) else cell.fault
-    return replace(cell, state=state, fault=fault, latest=event.t, last=last)
+    latest = event.t if cell.latest is None else max(cell.latest, event.t)
+    return replace(
+        cell,
+        state=_state(cell.state, event),
+        fault=event.t if cell.fault is None and _starts_fault(event) else cell.fault,
+        latest=latest,
+        last=words if words and event.t == latest else cell.last,
+    )
 
 
 def _starts_fault(event: Event) -> bool:

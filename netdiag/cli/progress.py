@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from netdiag.scenario import Plan
 
 _SECOND: Final = 1_000_000_000
-_REDRAW: Final = _SECOND // 2
+_REDRAW: Final = _SECOND
+_SOONEST: Final = _SECOND * 2 // 5
+_LONG: Final = 100.0
 _STYLES: Final = {
     State.WAITING: "dim",
     State.STARTING: "",
@@ -114,16 +116,15 @@ def _live(console: Console) -> Live:
 
 
 def _drawing(seen: Progress, live: Live, clock: Callable[[], int]) -> Callable[[Recording], None]:
-    drawn = -_REDRAW
+    drawn, last = seen.cells, -_REDRAW
 
     def follow(recording: Recording) -> None:
-        nonlocal drawn
-        before = seen.cells
+        nonlocal drawn, last
         seen.follow(recording)
         now = clock()
-        if seen.cells != before or now - drawn >= _REDRAW:
-            drawn = now
-            live.update(table(seen.cells, live.console, now), refresh=True)
+        if now - last >= (_SOONEST if seen.cells != drawn else _REDRAW):
+            drawn, last = seen.cells, now
+            live.update(table(drawn, live.console, now), refresh=True)
 
     return follow
 
@@ -163,7 +164,8 @@ def _since(cell: CellNow, now: int) -> str:
     end = now if cell.real and cell.state not in ENDED else cell.latest
     if cell.fault is None or end is None:
         return ""
-    return moment(round((end - cell.fault) / _SECOND, 1))
+    seconds = (end - cell.fault) / _SECOND
+    return f"{seconds:+.1f} s" if abs(seconds) < _LONG else moment(seconds)
 
 
 def _counts(cells: tuple[CellNow, ...], console: Console) -> Text:

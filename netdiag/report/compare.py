@@ -82,12 +82,12 @@ def _noticed(cell: CellAnalysis) -> str:
 
 
 def _fin_wait1(cell: CellAnalysis) -> str:
-    """The longest one at the client; `+` when it was still there at the end."""
+    """The longest one at the client; `> 18.99 s` when it was still there at the end."""
     held = [one for one in cell.fin_wait1 if one.side == "client"]
     if not held:
         return "-"
     longest = max(held, key=lambda one: one.seconds)
-    return f"{span(longest.seconds)}{'' if longest.ended else ' +'}"
+    return f"{'' if longest.ended else '> '}{span(longest.seconds)}"
 
 
 def _zombies(cell: CellAnalysis) -> str:

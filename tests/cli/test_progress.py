@@ -64,6 +64,11 @@ def test_a_failed_cell_says_why_and_stays_failed() -> None:
     assert after(START, FAILED).last == "failed: the server ended at once"
 
 
+def test_the_last_thing_is_the_latest_in_time_not_in_writing() -> None:
+    late = line(2 * SECOND - 1, "client.app", "connect", "ok")
+    assert after(START, CUT, late).last == "fault cut begins: blackhole at blocked"
+
+
 def test_only_faults_and_ends_are_news() -> None:
     assert told(CellNow("a"), [one.strip() for one in STORY])[1] == [
         "fault cut begins: blackhole at blocked", "fault cut healed", "done"]
@@ -178,24 +183,26 @@ def test_on_a_terminal_every_cell_has_a_line(tmp_path: Path) -> None:
                   clock=lambda: 6 * SECOND) as follow:
         follow(recording)
     words = shown(where)
-    assert "zombie     cut          +4.00 s  fault cut begins: blackhole at blocked" in words
+    assert "zombie     cut           +4.0 s  fault cut begins: blackhole at blocked" in words
     assert "keepalive  blocked" in words
     assert "2 cells: 1 cut, 1 blocked" in words
 
 
-def test_a_terminal_is_drawn_anew_only_when_something_happened(tmp_path: Path) -> None:
-    now = 6 * SECOND
-    where, recording = console(terminal=True), Recording(tmp_path)
+def test_a_terminal_is_drawn_anew_when_something_happened_or_a_second_is_over(
+    tmp_path: Path,
+) -> None:
+    where, recording, now = console(terminal=True), Recording(tmp_path), [6.0]
+    drawings = []
     append(recording, "a", START)
-    with progress(plan("a"), quiet=False, console=where, clock=lambda: now) as follow:
-        follow(recording)
-        once = len(shown(where))
-        for _ in range(10):
+    with progress(plan("a"), quiet=False, console=where,
+                  clock=lambda: round(now[0] * SECOND)) as follow:
+        for now[0], lines in ((6.0, ()), (6.2, (ASLEEP,)), (6.4, ()), (6.6, ()), (7.3, ()),
+                              (7.4, ())):
+            append(recording, "a", *lines)
+            before = len(shown(where))
             follow(recording)
-        assert len(shown(where)) == once
-        append(recording, "a", ASLEEP)
-        follow(recording)
-        assert len(shown(where)) > once
+            drawings.append(len(shown(where)) > before)
+    assert drawings == [True, False, True, False, False, True]
 
 
 def test_many_cells_fit_and_the_failed_ones_are_among_them() -> None:
@@ -215,7 +222,7 @@ def test_a_clock_of_its_own_tells_the_time_since_the_fault() -> None:
     warped = after(line(0, "netdiag", "cell", "start", clock="warp"), CUT, HEALED)
     where = console(terminal=True)
     where.print(table((warped,), where, 10**15))
-    assert "+20.00 s" in shown(where)
+    assert "+20.0 s" in shown(where)
 
 
 def test_escape_codes_of_a_client_do_not_reach_the_console(tmp_path: Path) -> None:
