@@ -7,20 +7,24 @@ it.
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from netdiag.analysis import Outcome, analyse
-from netdiag.errors import RecordingError
+from netdiag.errors import NetdiagError, RecordingError
 from netdiag.recording import write_whole
-from netdiag.report import print_report, view_of
-from netdiag.report.words import plain
+from netdiag.report.words import ascii_only, plain
 from netdiag.scenario import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netdiag.analysis import Analysis
     from netdiag.recording import Recording
 
@@ -36,18 +40,41 @@ def show_recording(recording: Recording, *, as_json: bool, fresh: bool) -> Analy
     analysis = analyse(recording, load_plan(recording))
     if fresh:
         _save(recording, analysis)
-    if as_json:
-        click.echo(json.dumps(analysis.to_json(), indent=1))
-        return analysis
+    with _standard_output():
+        if as_json:
+            click.echo(json.dumps(analysis.to_json(), indent=1))
+        else:
+            _print(recording, analysis)
+    return analysis
+
+
+def _print(recording: Recording, analysis: Analysis) -> None:
     from rich.console import Console  # noqa: PLC0415 - not needed for --json
+
+    from netdiag.report import print_report, view_of  # noqa: PLC0415
 
     console = Console(markup=False, highlight=False, emoji=False)
     print_report(view_of(analysis), console)
-    click.echo(
-        f"\nrecording: {_near(recording.root)}\n"
-        f"show it again: netdiag report {shlex.quote(_near(recording.root))}"
-    )
-    return analysis
+    where = _near(recording.root)
+    again = f"recording: {where}\nshow it again: netdiag report {shlex.quote(where)}"
+    console.out(f"\n{ascii_only(again) if console.options.ascii_only else again}", highlight=False)
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Printing that may fail: NetdiagError when what takes our words has no room for them."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody is left to be told
+        raise
+    except OSError as err:
+        with suppress(OSError, ValueError):  # what is buffered would fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise NetdiagError(
+            f"cannot print the report: {err.strerror}; the recording is whole, "
+            "show it again with `netdiag report`"
+        ) from err
 
 
 def exit_code(analysis: Analysis) -> int:

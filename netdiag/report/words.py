@@ -40,7 +40,7 @@ def _shown(character: str) -> str:
 
 def ascii_only(text: str) -> str:
     """The same for a console that knows only ASCII: other characters become their escapes."""
-    return text if text.isascii() else text.encode("ascii", "backslashreplace").decode("ascii")
+    return text if text.isascii() else text.encode("ascii", "backslashreplace").decode()
 
 
 def span(seconds: float) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,10 +24,9 @@ from netdiag.recording import Event, Recording, find
 from netdiag.scenario.plan import Cell, Plan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from click import Command
 
+ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000_000
 CUT = Fault(name="cut", at=PhaseTrigger(phase="blocked"), do=Blackhole(), for_=20.0)
 
@@ -112,6 +115,20 @@ def test_an_analysis_that_cannot_be_saved_is_shown_all_the_same(
     assert printed.err.startswith("netdiag: cannot write reports/story/")
     assert len(printed.err.splitlines()) == 1
     assert "never noticed" in printed.out
+
+
+@pytest.mark.parametrize("flag", [(), ("--json",)], ids=["report", "json"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(
+    recording: Recording, flag: tuple[str, ...]
+) -> None:
+    code = "from netdiag.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run([sys.executable, "-c", code, "report", str(recording.root), *flag],
+                              stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert told.stderr == ("netdiag: cannot print the report: No space left on device; the "
+                           "recording is whole, show it again with `netdiag report`\n")
+    assert told.returncode == 1
 
 
 @pytest.mark.parametrize("plan", [
