@@ -153,6 +153,7 @@ def test_a_directory_without_a_recording_is_refused(tmp_path: Path) -> None:
 
 def test_a_scenarios_directory_shows_its_latest_recording(recording: Recording) -> None:
     home = recording.root.parent
+    (home / "latest").unlink(missing_ok=True)
     (home / "latest").symlink_to(recording.root.name)
     assert find(home).root == recording.root.resolve()
     assert invoke(report_command, str(home))[0] == 0
