@@ -62,7 +62,7 @@ def four_beliefs(
     return (
         _of_kernel(sockets.get(("client", client)), moments),
         _of_wire(client, wire, moments),
-        _of_application(moments),
+        _of_application(sockets.get(("client", client)), moments),
         _of_server(client, moments),
     )
 
@@ -94,7 +94,7 @@ def _of_wire(client: str, wire: WireLog, moments: Moments) -> Belief:
     )
 
 
-def _of_application(moments: Moments) -> Belief:
+def _of_application(own: SocketState | None, moments: Moments) -> Belief:
     ended = moments.first("client.app", "exit")
     if ended is not None:
         return Belief(
@@ -104,7 +104,9 @@ def _of_application(moments: Moments) -> Belief:
     if sleep is None:
         return Belief("the application", "not seen asleep", None)
     name, since = sleep
-    return Belief("the application", f"asleep in {name}", moments.since(since))
+    left = own is not None and (own.gone is not None or own.state != "ESTABLISHED")
+    where = ", no longer for this connection" if left else ""
+    return Belief("the application", f"asleep in {name}{where}", moments.since(since))
 
 
 def _of_server(client: str, moments: Moments) -> Belief:

@@ -146,7 +146,10 @@ class _Story:
         story = f"left the server {self._at(reply.left)} for client {reply.client}"
         if reply.arrived is not None:
             arrived = self._at(reply.arrived)
-            return f"{story}, reached the client's host {arrived}, but no consumer read it: lost"
+            own = self._sockets.get(("client", reply.client))
+            closed = own is None or own.gone is not None or own.state != "ESTABLISHED"
+            why = "where its socket was closed by then" if closed else "but no consumer read it"
+            return f"{story}, reached the client's host {arrived}, {why}: lost"
         story += (
             f"; its reply was sent {_times(reply.sent)}, taken by the cable {_times(reply.taken)}"
         )
