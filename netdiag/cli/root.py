@@ -17,6 +17,14 @@ _COMMANDS = {
     "run": "Run a scenario and show what happened.",
     "report": "Show a recording again.",
     "analyse": "Judge a recording again, from what was recorded.",
+    "compare": "Say what changed between two recordings.",
+    "baseline": "Keep what a run means, to compare later runs with it.",
+    "scenarios": "List the scenarios that ship.",
+    "new": "Write a scenario to begin with.",
+    "validate": "Check scenario files, and print every mistake.",
+    "plan": "Show the cells of a scenario and their settings.",
+    "schema": "Print the JSON Schema of scenarios, or of analyses.",
+    "completion": "Print the line that makes a shell complete netdiag's commands.",
 }
 _INTERRUPTED = 130
 _USAGE = 64

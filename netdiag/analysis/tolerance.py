@@ -1,0 +1,65 @@
+"""How much a measured time may differ before it means anything.
+
+The rule this file guards: a tolerance is learned, never chosen. Repeats of a cell show how far it
+spreads by itself; without them the kernel's timer wheel says it: a timer fires never early and late
+by at most an eighth (Linux `kernel/time/timer.c`, LVL_CLK_SHIFT), so the sum of several does, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from netdiag.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WHEEL: Final = 0.125
+SCHEDULING: Final = 0.05
+_FEW: Final = 4
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What was measured before, from `low` to `high` (seconds), how much more or less still is the
+    same, and how that is known.
+    """
+
+    low: float
+    high: float
+    seconds: float
+    why: str
+
+    def later(self, times: Sequence[float]) -> float:
+        """Seconds by which these times are beyond the tolerance: above 0 too late, below 0 too
+        early, 0 the same. The median decides, so that one run of several does not.
+        """
+        middle = median(times)
+        if middle > self.high + self.seconds:
+            return middle - self.high
+        return min(0.0, middle - self.low) if middle < self.low - self.seconds else 0.0
+
+
+def learn(times: Sequence[float]) -> Tolerance:
+    """The tolerance for times like these (seconds, at least one).
+
+    Of few repeats the true spread is seen badly: 2 count four times what they differ, 5 or more
+    once (a sixth run beyond that is rarer than one in twenty).
+    """
+    low, high, runs = min(times), max(times), len(times)
+    if runs == 1:
+        return Tolerance(
+            low,
+            high,
+            high * WHEEL + SCHEDULING,
+            "12.5 % for the kernel's timer wheel and 50 ms for scheduling",
+        )
+    spread = (high - low) * max(1.0, _FEW / (runs - 1))
+    return Tolerance(
+        low,
+        high,
+        spread + SCHEDULING,
+        f"{runs} repeats differ by {format_duration(round(high - low, 3))}",
+    )

@@ -1,0 +1,178 @@
+"""`netdiag new`: a few answers in, a commented scenario out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from netdiag.errors import ScenarioError
+from netdiag.faults import FAULTS
+from netdiag.faults.trigger import PHASES
+from netdiag.units import parse_duration, parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netdiag.catalogue import Keepalive
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # no generic before click 8.4
+
+_STANDARD_OUTPUT: Final = Path("-")
+
+
+class _Answer(_ParamType):
+    """A value that a function reads; what it refuses is said in its own words."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:  # noqa: ANN401 - click's contract
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value.strip())
+        except ValueError as err:
+            self._refuse(str(err), param, ctx)
+
+    def _refuse(
+        self, why: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> NoReturn:
+        raise click.BadParameter(why, ctx, param)
+
+
+def _duration_or(word: str) -> Callable[[str], float | str]:
+    return lambda text: word if text == word else parse_duration(_bare(text))
+
+
+def _bare(text: str) -> str | float:
+    """`3` is 3 seconds, as in a scenario."""
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else text
+
+
+def _keepalive(text: str) -> Keepalive | str:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - imports when called
+
+    from netdiag.catalogue import Keepalive  # noqa: PLC0415
+
+    if text in ("off", "on"):
+        return text
+    parts = text.split("/")
+    if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit():
+        raise ValueError(
+            f"{text!r} is no keepalive; write off, on or IDLE/INTERVAL/COUNT: 30s/5s/3"
+        )
+    idle, interval, count = _bare(parts[0]), _bare(parts[1]), int(parts[2])
+    try:
+        return TypeAdapter(Keepalive).validate_python(
+            {"idle": idle, "interval": interval, "count": count}
+        )
+    except ValueError as err:
+        raise ValueError(f"{text!r} is no keepalive: whole seconds, 1 to 127 probes") from err
+
+
+_HEAL: Final = _Answer("DURATION|never", _duration_or("never"))
+_READ: Final = _Answer("DURATION|none", _duration_or("none"))
+_KEEP: Final = _Answer("off|on|IDLE/INTERVAL/COUNT", _keepalive)
+_NAME: Final = _Answer("NAME", parse_name)
+_QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
+    "phase": ("In which phase does it happen?", "blocked", click.Choice(PHASES)),
+    "fault": ("What happens?", "blackhole", click.Choice(tuple(FAULTS))),
+    "heal_after": ("After how long does it heal (never: not at all)?", "10s", _HEAL),
+    "keepalive": ("The client's keepalive (off, on or IDLE/INTERVAL/COUNT)?", "2s/1s/3", _KEEP),
+    "read_timeout": ("The client's read timeout (none: it waits for ever)?", "none", _READ),
+}
+
+
+@click.command("new")
+@click.option("--name", type=_NAME, help="The scenario's name; by default PHASE-FAULT.")
+@click.option("--phase", type=click.Choice(PHASES), help="When the fault begins.")
+@click.option("--fault", type=click.Choice(tuple(FAULTS)), help="What happens.")
+@click.option("--heal-after", type=_HEAL, help="How long it lasts, or never.")
+@click.option("--keepalive", type=_KEEP, help="The client's keepalive, such as 30s/5s/3.")
+@click.option("--read-timeout", type=_READ, help="The client's read timeout, or none.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="The file to write; - is standard output. By default NAME.yaml.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def command(name: str | None, output: Path | None, force: bool, **answers: object) -> int:
+    """Write a commented scenario that runs as it is.
+
+    On a terminal it asks for what no option says; elsewhere the rest is taken as proposed: a
+    blackhole of 10 s while the client waits in BRPOP, with a keepalive of 2s/1s/3.
+
+    Exit code: 0 written, 64 a mistake in the arguments, or the file is there already.
+    """
+    from netdiag.scenario.draft import draft  # noqa: PLC0415 - imports when called
+
+    asked = _complete(answers)
+    name = name or f"{asked['phase']}-{asked['fault']}".replace("_", "-")
+    path = output if output is not None else Path(f"{name}.yaml")
+    if path != _STANDARD_OUTPUT and path.exists() and not force:
+        raise ScenarioError(f"{path}: is there already; give another --output, or --force")
+    text = draft(_draft(name, asked))
+    if path == _STANDARD_OUTPUT:
+        click.echo(text, nl=False)
+        return 0
+    _write(path, text)
+    click.echo(f"{path} written\nrun it: netdiag run {shlex.quote(str(path))}")
+    return 0
+
+
+def _complete(answers: dict[str, object]) -> dict[str, object]:
+    """The answers, with those that no option gave asked for, or taken as proposed."""
+    asking = sys.stdin.isatty() and sys.stdout.isatty()
+    complete = dict(answers)
+    for key, (question, proposed, kind) in _QUESTIONS.items():
+        if complete[key] is None and key == "heal_after" and _is_over(complete):
+            complete[key] = "never"
+        elif complete[key] is None:
+            complete[key] = (
+                click.prompt(question, default=proposed, type=kind)
+                if asking
+                else kind.convert(proposed, None, None)
+            )
+    return complete
+
+
+def _is_over(answers: dict[str, object]) -> bool:
+    """Whether the fault is over at once: then nobody is asked when it heals."""
+    return not FAULTS[str(answers["fault"])].lasts
+
+
+def _draft(name: str, asked: dict[str, object]) -> Any:  # noqa: ANN401 - what draft() takes
+    from netdiag.catalogue import Keepalive  # noqa: PLC0415 - imports when called
+    from netdiag.scenario.draft import Draft  # noqa: PLC0415
+
+    heal, keepalive, read = asked["heal_after"], asked["keepalive"], asked["read_timeout"]
+    words: dict[object, Keepalive | None] = {"off": None, "on": Keepalive()}
+    return Draft(
+        name=name,
+        phase=str(asked["phase"]),
+        fault=str(asked["fault"]),
+        heal_after=heal if isinstance(heal, float) else None,
+        keepalive=keepalive if isinstance(keepalive, Keepalive) else words[keepalive],
+        read_timeout=read if isinstance(read, float) else None,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise ScenarioError(
+            f"{path}: cannot be written: {err.strerror}; give another --output"
+        ) from err

@@ -1,0 +1,153 @@
+"""`netdiag plan`: a scenario in, the cells that would run and their settings out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from netdiag.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from netdiag.scenario import Cell, Plan
+
+
+@click.command("plan")
+@click.argument("scenario")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting.")
+@click.option("--only", multiple=True, metavar="CELL", help="Only this cell, or a pattern.")
+@click.option("--repeat", type=int, default=1, show_default=True, help="Each cell so often.")
+@click.option("--seed", type=click.IntRange(0), default=None, help="Another seed than the file's.")
+@click.option("--json", "as_json", is_flag=True, help="The complete plan, as JSON.")
+def command(
+    *,
+    scenario: str,
+    settings: tuple[str, ...],
+    only: tuple[str, ...],
+    repeat: int,
+    seed: int | None,
+    as_json: bool,
+) -> int:
+    """Show the cells that SCENARIO expands to and their settings; nothing is run.
+
+    Settings that are the same in every cell are shown once.
+
+    Exit code: 0, or 64 for a mistake in the arguments or the scenario.
+    """
+    from netdiag.scenario import expand, find, load  # noqa: PLC0415 - imports when called
+    from netdiag.scenario.repeat import only as chosen  # noqa: PLC0415
+    from netdiag.scenario.repeat import repeated  # noqa: PLC0415
+
+    plan = expand(load(find(scenario), settings=settings), seed=seed)
+    plan = repeated(chosen(plan, only), repeat)
+    if as_json:
+        click.echo(json.dumps(plan.to_json(), indent=1))
+        return 0
+    from rich.console import Console  # noqa: PLC0415 - not needed for --json
+
+    show_plan(plan, Console(markup=False, highlight=False, emoji=False))
+    return 0
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print a plan: what all cells have in common, then a table of what differs."""
+    from rich.text import Text  # noqa: PLC0415 - imports when called
+
+    cells = plan.cells
+    rows = [dict(cell_settings(cell)) for cell in cells]
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    same = [name for name in names if len({row.get(name) for row in rows}) == 1]
+    differ = [name for name in names if name not in same]
+    noun = "cell" if len(cells) == 1 else "cells"
+    console.print(Text(f"{plan.scenario}: {len(cells)} {noun}, seed {plan.seed}"))
+    if same:
+        _print(console, ("", ""), [(name, rows[0][name]) for name in same])
+    console.print()
+    table = [
+        (cell.id, *(row.get(name, _NONE) for name in differ))
+        for cell, row in zip(cells, rows, strict=True)
+    ]
+    if len(differ) <= _MOST_COLUMNS:
+        _print(console, ("cell", *differ), table)
+        return
+    for cell, row in zip(cells, rows, strict=True):
+        console.print(Text(cell.id))
+        _print(console, ("", ""), [(f"  {name}", row.get(name, _NONE)) for name in differ])
+
+
+_NONE: Final = "-"
+_MOST_COLUMNS: Final = 4
+
+
+def _print(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table without lines; on plain output no line ends in blanks."""
+    from rich.table import Table  # noqa: PLC0415 - imports when called
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=any(head), header_style="bold"
+    )
+    for name in head:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_shown(word)) for word in row))
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().split("\n")
+    console.out("\n".join(line.rstrip() for line in lines).rstrip("\n"), highlight=False)
+
+
+def _shown(text: str) -> str:
+    from netdiag.report.words import plain  # noqa: PLC0415 - imports when called
+
+    return plain(text)
+
+
+def cell_settings(cell: Cell) -> Iterator[tuple[str, str]]:
+    """(path, value) of everything that somebody wrote for a cell, as text."""
+    for name, client in cell.clients.items():
+        path = "client" if cell.clients.keys() == {"client"} else f"clients.{name}"
+        yield f"{path}.kind", client.kind
+        for setting in sorted(client.settings.model_fields_set):
+            yield f"{path}.{setting}", _value(setting, getattr(client.settings, setting))
+    yield "server.binary", cell.server.binary or "the embedded Valkey"
+    for name, value in cell.server.config.items():
+        yield f"server.{name}", str(value)
+    for host, sysctls in cell.hosts.items():
+        for name, value in sysctls.items():
+            yield f"hosts.{host}.{name}", str(value)
+    yield "workload", f"{cell.workload.pattern}, block {_block(cell.workload.block)}"
+    for number, produce in enumerate(cell.workload.produce, 1):
+        yield f"produce {number}", str(produce)
+    for fault in cell.faults:
+        yield f"fault {fault.name}", str(fault)
+    for expectation in cell.expect:
+        of = f".{expectation.of}" if expectation.of else ""
+        yield f"expect {expectation.kind}{of}", expectation.text
+    yield "duration", format_duration(cell.duration)
+
+
+def _block(seconds: float) -> str:
+    return format_duration(seconds) if seconds else "for ever"
+
+
+def _value(name: str, value: object) -> str:
+    """A client's setting as a person reads it."""
+    if name == "keepalive":
+        timings = getattr(value, "timings", None)
+        return "off" if timings is None else "{}s idle, {}s apart, {} probes".format(*timings)
+    if value is None:
+        return "none"
+    if name in _SECONDS and isinstance(value, int | float):
+        return format_duration(value)
+    return str(value)
+
+
+_SECONDS: Final = frozenset(
+    {"read_timeout", "connect_timeout", "user_timeout", "health_check_interval"}
+)

@@ -1,0 +1,211 @@
+"""A few answers -> the text of a commented scenario that loads, and runs as it is.
+
+The rule this file guards: what a draft expects follows from what it says. STORIES names, for each
+phase, the settings whose clocks run there; the earliest of them tells the client, and everything
+that is expected is derived from that and from the healing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.catalogue.clients import Keepalive
+from netdiag.errors import ScenarioError
+from netdiag.faults.fault import FAULTS
+from netdiag.scenario.draft_text import Sections, text_of
+from netdiag.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_TIMEOUT: Final = 2.0
+MESSAGE_AT: Final = 2.0
+_COMES_BACK: Final = 6.0
+_SLACK: Final = 3.0
+_LONGEST_WAIT: Final = 120.0
+
+
+@dataclass(frozen=True)
+class Story:
+    """A phase: what disappears in it, the settings whose clocks run then; message: one must come
+    for the phase to happen; popped: it has left the queue by then.
+    """
+
+    about: str
+    clocks: tuple[str, ...]
+    message: bool = False
+    popped: bool = False
+
+
+STORIES: Final[Mapping[str, Story]] = {
+    "connecting": Story("the client's SYN", ("connect_timeout",)),
+    "connected": Story("all that follows the handshake", ("read_timeout",)),
+    "request_in_flight": Story("the command itself", ("read_timeout",)),
+    "request_delivered": Story("the server's ACK of the command", ("read_timeout",)),
+    "blocked": Story("what comes next; both sides are idle", ("read_timeout", "keepalive")),
+    "reply_in_flight": Story("the reply", ("read_timeout", "keepalive"), message=True, popped=True),
+    "reply_delivered": Story("the client's next command", ("read_timeout",), message=True),
+    "closing": Story("the FIN of a client that gives up", ()),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """The answers. Seconds throughout; None: never, none or off."""
+
+    name: str
+    phase: str = "blocked"
+    fault: str = "blackhole"
+    heal_after: float | None = 10.0
+    keepalive: Keepalive | None = Keepalive(idle=2, interval=1, count=3)  # noqa: RUF009 - frozen
+    read_timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.phase == "closing" and self.read_timeout is None:
+            raise ScenarioError(
+                "a client without a read timeout never closes, so there is no closing phase; "
+                "give one with --read-timeout 3s"
+            )
+
+
+def draft(answers: Draft) -> str:
+    """The scenario. Raises ScenarioError when the answers do not fit together."""
+    story, heals = STORIES[answers.phase], heals_after(answers)
+    sections = Sections(
+        about=_about(answers, story),
+        keepalive=answers.keepalive,
+        read_timeout=answers.read_timeout,
+        connect_timeout=CONNECT_TIMEOUT,
+        message_at=MESSAGE_AT if story.message else None,
+        probes_at=_probes_at(answers, heals),
+        phase=answers.phase,
+        phase_about=story.about,
+        fault=answers.fault,
+        heals=heals,
+        expect=_expected(answers, story, heals),
+        duration=_duration(answers, story, heals),
+    )
+    return text_of(answers.name, sections)
+
+
+def heals_after(answers: Draft) -> float | None:
+    """When the fault ends; one that is over at once never does."""
+    return answers.heal_after if FAULTS[answers.fault].lasts else None
+
+
+def _probes_at(answers: Draft, heals: float | None) -> str | None:
+    """The event after which messages show whether anybody consumes."""
+    if heals is not None:
+        return "healed"
+    return None if FAULTS[answers.fault].lasts else "active"
+
+
+def clock(answers: Draft) -> tuple[str, float] | None:
+    """The setting that tells the client first, and after how many seconds; None: none does soon."""
+    keepalive = None if answers.keepalive is None else float(answers.keepalive.total)
+    lengths = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "read_timeout": answers.read_timeout,
+        "keepalive": keepalive,
+    }
+    running = [
+        (name, length)
+        for name in STORIES[answers.phase].clocks
+        if (length := lengths[name]) is not None and length <= _LONGEST_WAIT
+    ]
+    return min(running, key=lambda one: one[1], default=None)
+
+
+Expected = dict[str, tuple[str, str]]
+
+
+def _expected(answers: Draft, story: Story, heals: float | None) -> Expected:
+    """kind -> (bound, comment)."""
+    if answers.fault == "blackhole":
+        return _of_blackhole(answers, story, heals)
+    if answers.fault == "reset":
+        return _of_reset(answers)
+    return {"detected_within": ("any", "measured and shown; write a bound to judge it")}
+
+
+def _of_reset(answers: Draft) -> Expected:
+    if answers.phase == "closing":
+        return {"detected_within": ("any", "the client has given up already")}
+    return {
+        "detected_within": ("1s", "a RST is told at once"),
+        "stuck": ("0", "the client dials again, and goes on"),
+    }
+
+
+def _of_blackhole(answers: Draft, story: Story, heals: float | None) -> Expected:
+    told = clock(answers)
+    expected: Expected = {"detected_within": _detected(answers, told, heals)}
+    silent = told is None and answers.phase != "closing"
+    first = heals is None or (told is not None and told[1] + 1 < heals)
+    if heals is not None:
+        expected["recovered_within"] = (
+            format_duration(_recovers(answers, heals)).replace(" ", ""),
+            "from the healing until a message is really consumed",
+        )
+        expected["stuck"] = ("0", "nothing waits for ever")
+    if silent and heals is not None:
+        expected["lost"] = ("0", "the same connection goes on")
+    elif story.popped and first:
+        expected["lost"] = ("1", "it had left the queue, and nobody got it")
+    elif heals is not None:
+        expected["lost"] = ("any", "the server may hand one to the connection that is dead")
+    if answers.phase == "closing" and heals is None:
+        expected["fin_wait1"] = ("any", "client sockets in FIN-WAIT-1 at the end")
+    return expected
+
+
+def _detected(
+    answers: Draft, told: tuple[str, float] | None, heals: float | None
+) -> tuple[str, str]:
+    if answers.phase == "closing":
+        return "any", "the client has given up already"
+    if told is None:
+        return "never", "no clock of the client runs here that ends soon"
+    name, length = told
+    if heals is not None and length + 1 >= heals:
+        return "any", "the path heals before anybody is told"
+    late = max(1, math.ceil(length / 8) + (name == "keepalive"))
+    return f"{name} + {late}s", "the kernel's timers are late by up to 12.5 %"
+
+
+def _recovers(answers: Draft, heals: float) -> float:
+    """At the latest: the next retransmission comes after as much time as has passed already."""
+    told = clock(answers)
+    back_off = 0.0 if told is not None and told[1] + 1 < heals else heals * 1.25
+    return math.ceil(_COMES_BACK + back_off)
+
+
+def _duration(answers: Draft, story: Story, heals: float | None) -> float:
+    begins = MESSAGE_AT if story.message else 0.0
+    if answers.phase == "closing":
+        begins += answers.read_timeout or 0.0
+    told = clock(answers)
+    noticed = 0.0 if told is None else told[1] * 1.125 + 2
+    recovered = 0.0 if heals is None else heals + _recovers(answers, heals)
+    return float(math.ceil(begins + max(noticed, recovered, 5.0) + _SLACK))
+
+
+def _about(answers: Draft, story: Story) -> str:
+    told = clock(answers)
+    if not FAULTS[answers.fault].lasts:
+        return f"The connection meets a {answers.fault} in the phase {answers.phase}."
+    heals = "for good"
+    if answers.heal_after is not None:
+        heals = f"for {format_duration(answers.heal_after)}"
+    if answers.phase == "closing":
+        tells = "It has given up by then."
+    elif told is None:
+        tells = "Nothing on its side tells the client soon."
+    else:
+        tells = f"Its {told[0].replace('_', ' ')} tells the client after {told[1]:g} s."
+    return (
+        f"{answers.fault.capitalize()} {heals}, in the phase {answers.phase}. "
+        f"The first to disappear is {story.about}. {tells}"
+    )
