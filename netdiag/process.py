@@ -27,7 +27,11 @@ CLONE_NEWNET = 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
+CANNOT_RUN = 127
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_LONGEST_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -58,6 +62,12 @@ def die_with_parent() -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
+def call_oneself(name: str) -> None:
+    """Set the name that ps and top show; the kernel keeps 15 bytes of it; prctl(2)."""
+    shown = ctypes.create_string_buffer(name.encode()[:_LONGEST_NAME])
+    _checked(_libc.prctl(_PR_SET_NAME, shown, 0, 0, 0), "prctl")
+
+
 def new_network_namespace() -> int:
     """Make a network namespace, held by the file descriptor that is returned; the caller stays
     where it is.
@@ -84,6 +94,16 @@ def inside_network(fd: int) -> Iterator[None]:
             setns(here, CLONE_NEWNET)
     finally:
         os.close(here)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code as `Child.wait` gives it, in words: `code 1`, or `SIGKILL` for -9."""
+    if code >= 0:
+        return f"code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +147,8 @@ class Child:
 def fork(main: Callable[[], int], name: str) -> Child:
     """Fork a child that runs `main` and exits with what it returns; it dies with this process.
 
-    An exception in `main` is printed to the child's standard error and is exit code 1.
+    ps shows it as `name`. An exception in `main` is printed to the child's standard error and is
+    exit code 1.
     """
     parent = os.getpid()
     pid = os.fork()
@@ -136,6 +157,7 @@ def fork(main: Callable[[], int], name: str) -> Child:
     code = 1
     try:
         die_with_parent()
+        call_oneself(name)
         # 0: the parent lives in an outer pid namespace, where it cannot be told from init
         if os.getppid() in (parent, 0):
             code = main()
@@ -148,6 +170,22 @@ def fork(main: Callable[[], int], name: str) -> Child:
         os._exit(code)
 
 
+def fork_apart(main: Callable[[], int], name: str) -> Child:
+    """Fork a child as pid 1 of a new pid namespace: whatever it starts ends with it, as `fork`.
+
+    Source: pid_namespaces(7). Raises OSError when the namespace is refused.
+    """
+    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_NEWPID)  # for the next child only; we ourselves stay
+        try:
+            return fork(main, name)
+        finally:
+            setns(here, CLONE_NEWPID)
+    finally:
+        os.close(here)
+
+
 def become(
     argv: Sequence[str],
     *,
@@ -157,18 +195,21 @@ def become(
     network: int | None = None,
     cwd: str | None = None,
 ) -> int:
-    """In a forked child: take the log as output, enter the network, and exec the program; never
-    returns.
+    """In a forked child: take the log as output, enter the network, and exec the program.
 
-    `keep` are descriptors that stay open across the exec. Raises OSError when the program cannot be
-    run.
+    `keep` are descriptors that stay open across the exec. Returns only when the program cannot be
+    run: the log says why, and the value (127, as of a shell) is for the child's exit code.
     """
     settle(log=log, network=network, cwd=cwd)
     for fd in keep:
         os.set_inheritable(fd, True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606
+    try:
+        os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606
+    except OSError as err:
+        print(f"{argv[0]}: cannot be run: {err.strerror}", file=sys.stderr, flush=True)
+    return CANNOT_RUN
 
 
 def settle(*, log: int, network: int | None = None, cwd: str | None = None) -> None:

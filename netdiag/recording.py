@@ -6,28 +6,35 @@
     <out>/<scenario>/<timestamp>/cells/<id>/logs/         during: what the programs printed
     <out>/<scenario>/<timestamp>/analysis.json            after: what it means
 
-It guards two rules: a line is written whole by one system call, so that a crash loses nothing that
-was recorded; and a recording that a crash cut short can still be read.
+It guards two rules: a line is written whole by one system call or not at all, so that a crash or a
+full disk loses nothing that was recorded; and a recording that a crash cut short can still be read,
+whatever its files hold.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from netdiag.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 LANES: Final = ("client.app", "client.kernel", "cable", "server.kernel", "server.app", "netdiag")
 OUTCOMES: Final = ("start", "ok", "fail", "info")
+
+_MOST_IN_A_SECOND = 999
+_LATEST: Final = 1 << 63
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # a file system such as vfat
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,10 @@ class Event:
 
 
 class EventLog:
-    """Appends events to a file, each by a single write.
+    """Appends events to a file, each by a single write; nobody else writes to it meanwhile.
 
     Raises OSError when the line cannot be written (a full disk): the run must end then, with what
-    it has.
+    it has. Half a line is taken back, so that a last word can still follow when there is room.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,8 +67,10 @@ class EventLog:
 
     def write(self, event: Event) -> None:
         line = event.line()
-        if os.write(self._fd, line) != len(line):
-            raise OSError(28, os.strerror(28))
+        written = os.write(self._fd, line)
+        if written != len(line):
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         os.close(self._fd)
@@ -104,10 +113,21 @@ class Recording:
         return self.root / "analysis.json"
 
     def cell(self, cell_id: str) -> CellFiles:
+        """The files of a cell. Raises RecordingError for a name that leads out of the recording."""
+        if cell_id in ("", ".", "..") or "/" in cell_id or "\0" in cell_id:
+            raise RecordingError(
+                f"{printable(self.plan_file)}: {cell_id!a} is no name of a cell; "
+                "the recording is damaged"
+            )
         return CellFiles(self.root / "cells" / cell_id)
 
     def save_plan(self, plan: Mapping[str, Json]) -> None:
+        """Save the plan: from here on this is a recording, and the scenario's latest one.
+
+        Raises OSError when there is no room for it.
+        """
         write_whole(self.plan_file, plan)
+        _point(self.root.with_name("latest"), self.root.name)
 
     def load_plan(self) -> dict[str, Json]:
         """The plan as it was saved. Raises RecordingError when this is no recording."""
@@ -115,7 +135,7 @@ class Recording:
 
 
 def create(out: Path, scenario: str, *, now: float | None = None) -> Recording:
-    """Make `<out>/<scenario>/<timestamp>/` and point `<out>/<scenario>/latest` at it.
+    """Make `<out>/<scenario>/<timestamp>/`; `latest` points at it once its plan is saved.
 
     Raises RecordingError when the directory cannot be made.
     """
@@ -124,30 +144,39 @@ def create(out: Path, scenario: str, *, now: float | None = None) -> Recording:
     try:
         home.mkdir(parents=True, exist_ok=True)
         root = _fresh(home, stamp)
-        _point(home / "latest", root.name)
     except OSError as err:
         raise RecordingError(
-            f"cannot write a recording under {out}: {err.strerror}; "
+            f"cannot write a recording under {printable(out)}: {err.strerror}; "
             "give another directory with --out"
         ) from err
     return Recording(root.resolve())
 
 
 def _fresh(home: Path, stamp: str) -> Path:
-    for attempt in range(1, 1000):
+    for attempt in range(1, _MOST_IN_A_SECOND + 1):
         root = home / (stamp if attempt == 1 else f"{stamp}-{attempt}")
         try:
             root.mkdir()
         except FileExistsError:
             continue
         return root
-    raise RecordingError(f"{home} holds a thousand recordings of this second; remove some")
+    raise RecordingError(
+        f"{printable(home)} holds {_MOST_IN_A_SECOND} recordings of this second; "
+        "run again, or give another directory with --out"
+    )
 
 
 def _point(link: Path, target: str) -> None:
     fresh = link.with_name(f".latest-{os.getpid()}")
-    fresh.symlink_to(target)
-    fresh.replace(link)
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.symlink_to(target)
+        fresh.replace(link)
+    except OSError as err:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        if err.errno not in _NO_LINKS:
+            raise
 
 
 def find(directory: Path) -> Recording:
@@ -155,25 +184,34 @@ def find(directory: Path) -> Recording:
 
     Raises RecordingError with what was looked for.
     """
-    for root in (directory, directory / "latest"):
-        if (root / "plan.json").is_file():
-            return Recording(root.resolve())
-    if not directory.exists():
-        raise RecordingError(f"{directory}: no such directory; give one that `netdiag run` made")
+    shown = printable(directory)
+    try:
+        for root in (directory, directory / "latest"):
+            if (root / "plan.json").is_file():
+                return Recording(root.resolve())
+        there = directory.exists()
+    except OSError as err:
+        raise RecordingError(f"{shown}: cannot be read: {err.strerror}") from err
+    if not there:
+        raise RecordingError(f"{shown}: no such directory; give one that `netdiag run` made")
     raise RecordingError(
-        f"{directory}: not a recording (no plan.json in it); "
+        f"{shown}: not a recording (no plan.json in it); "
         "give a directory that `netdiag run` made, such as reports/NAME/latest"
     )
 
 
 def write_whole(path: Path, value: Mapping[str, Json]) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    """Write JSON so that a reader sees the old file or the new one, never half of it.
+
+    Raises OSError when it cannot be written; then the old file is still there.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
         fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise
 
 
@@ -182,11 +220,13 @@ def read_object(path: Path) -> dict[str, Json]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as err:
-        raise RecordingError(f"{path}: cannot be read: {err.strerror}") from err
+        raise RecordingError(f"{printable(path)}: cannot be read: {err.strerror}") from err
     except (ValueError, RecursionError) as err:
-        raise RecordingError(f"{path}: not JSON ({err}); the recording is damaged") from err
+        raise RecordingError(
+            f"{printable(path)}: not JSON ({err}); the recording is damaged"
+        ) from err
     if not isinstance(value, dict):
-        raise RecordingError(f"{path}: holds no JSON object; the recording is damaged")
+        raise RecordingError(f"{printable(path)}: holds no JSON object; the recording is damaged")
     return value
 
 
@@ -194,24 +234,28 @@ def parse_event(line: bytes) -> Event | None:
     """One line of events.jsonl; None for a line that a crash cut or that is no event."""
     try:
         row = json.loads(line)
-        event = Event(
-            int(row["t"]),
-            str(row["lane"]),
-            str(row["what"]),
-            str(row["outcome"]),
-            dict(row["data"]),
-        )
+        t, lane, what, outcome = (row[name] for name in ("t", "lane", "what", "outcome"))
+        data = row["data"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return event
+    timed = isinstance(t, int) and not isinstance(t, bool) and abs(t) < _LATEST
+    named = all(isinstance(word, str) for word in (lane, what, outcome))
+    if not (timed and named and isinstance(data, dict)):
+        return None
+    return Event(t, lane, what, outcome, data)
 
 
 def read_events(path: Path) -> tuple[Event, ...]:
     """The events of a cell in the order of their times; empty when the cell never began."""
     try:
-        lines: Iterable[bytes] = path.read_bytes().splitlines()
+        lines: Iterable[bytes] = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return ()
     except OSError as err:
-        raise RecordingError(f"{path}: cannot be read: {err.strerror}") from err
+        raise RecordingError(f"{printable(path)}: cannot be read: {err.strerror}") from err
     return tuple(sorted(filter(None, map(parse_event, lines)), key=lambda event: event.t))
+
+
+def printable(path: Path) -> str:
+    """A path as text that cannot disturb a terminal, whatever the name holds."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))

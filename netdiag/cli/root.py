@@ -1,12 +1,20 @@
 """`netdiag`: the group of commands, and the border at which errors become one sentence and an exit
 code.
+
+The rule this file guards: 0, 1 and 2 are verdicts and nothing else. What netdiag could not do has
+another code: 3 and 64 (see netdiag.errors), 70 a fault of netdiag's own, 74 output that cannot be
+written, 130 Ctrl-C, 141 a reader that has gone.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import signal
 import sys
+import traceback
+from typing import Any
 
 import click
 
@@ -26,8 +34,13 @@ _COMMANDS = {
     "schema": "Print the JSON Schema of scenarios, or of analyses.",
     "completion": "Print the line that makes a shell complete netdiag's commands.",
 }
-_INTERRUPTED = 130
 _USAGE = 64
+_OWN_FAULT = 70
+_NO_OUTPUT = 74
+_INTERRUPTED = 130
+_READER_GONE = 141
+_GONE = (errno.EPIPE, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(click.Group):
@@ -41,6 +54,22 @@ class Commands(click.Group):
             return None
         command = importlib.import_module(f"netdiag.cli.{name}").command
         return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except SystemExit as err:  # rich's way to say that the reader has gone
+            raise _silenced(_READER_GONE) from err
+        except OSError as err:
+            if err.errno in _GONE:
+                raise _silenced(_READER_GONE) from err
+            if err.errno in _FULL:
+                click.echo(f"netdiag: the output cannot be written: {err.strerror}", err=True)
+                raise _silenced(_NO_OUTPUT) from err
+            raise
+        return result
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -59,23 +88,52 @@ def group() -> None:
     """
 
 
+def _silenced(code: int) -> click.exceptions.Exit:
+    """The way out when standard output takes nothing more; nothing more is tried, even at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+    return click.exceptions.Exit(code)
+
+
 def entry() -> None:
     """Run the command line; every expected error is one sentence on standard error."""
+    _hold_standard_descriptors()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        code = group.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = _INTERRUPTED
-    except click.ClickException as err:
-        err.show()
-        code = _USAGE
-    except NetdiagError as err:
-        click.echo(f"netdiag: {err}", err=True)
-        code = err.exit_code
-    except KeyboardInterrupt:
+        code = _run()
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("netdiag: interrupted", err=True)
         code = _INTERRUPTED
-    except BrokenPipeError:
-        # the reader (head, less) has gone; nobody is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on there is nothing to tidy up
     sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = group.main(standalone_mode=False)
+    except click.ClickException as err:
+        err.show()
+        return _USAGE
+    except NetdiagError as err:
+        click.echo(f"netdiag: {err}", err=True)
+        return err.exit_code
+    except Exception as err:  # noqa: BLE001 - a crash is no verdict, so it must not exit with 1
+        traceback.print_exc()
+        click.echo(
+            f"netdiag: this is a fault of netdiag's own ({type(err).__name__}); please report it",
+            err=True,
+        )
+        return _OWN_FAULT
+    return code if isinstance(code, int) else 0
+
+
+def _hold_standard_descriptors() -> None:
+    """Open descriptors 0 to 2 where they are closed; else a recording could become one of them."""
+    while True:
+        fd = os.open(os.devnull, os.O_RDWR)
+        if fd > 2:
+            os.close(fd)
+            return

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from netdiag.errors import LabError
-
 if TYPE_CHECKING:
     from netdiag.run.front import RunResult
+    from netdiag.run.sandbox import Sandbox
 
 _DEFAULT_JOBS = 32
 
@@ -37,23 +35,28 @@ def command(scenario: str, jobs: int, out: Path, as_json: bool) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
-    in the arguments or the scenario, 130 interrupted.
+    in the arguments or the scenario, 130 interrupted (143 by SIGTERM): what was recorded is shown.
     """
-    from netdiag.cli.progress import progress  # noqa: PLC0415
+    from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
+
+    with sandbox() as box:  # it makes its namespaces while we read the scenario
+        result = _run(box, scenario, jobs, out, quiet=as_json)
+    for line in result.complaints:
+        click.echo(f"netdiag: {line}", err=True)
     from netdiag.cli.show import exit_code, show_recording  # noqa: PLC0415
-    from netdiag.run.front import INTERRUPTED, run_plan  # noqa: PLC0415
+
+    if result.stopped is not None:
+        click.echo("netdiag: interrupted; this is what was recorded until then", err=True)
+    analysis = show_recording(result.recording, as_json=as_json, fresh=True)
+    return exit_code(analysis) if result.stopped is None else 128 + result.stopped
+
+
+def _run(box: Sandbox, scenario: str, jobs: int, out: Path, *, quiet: bool) -> RunResult:
     from netdiag.scenario import expand, find, load  # noqa: PLC0415
 
     plan = expand(load(find(scenario)))
-    with progress(plan, quiet=as_json) as follow:
-        result = run_plan(plan, out=out, jobs=jobs, follow=follow)
-    _complain(result)
-    analysis = show_recording(result.recording, as_json=as_json, fresh=True)
-    return INTERRUPTED if result.code == INTERRUPTED else exit_code(analysis)
+    from netdiag.cli.progress import progress  # noqa: PLC0415
+    from netdiag.run.front import run_plan  # noqa: PLC0415
 
-
-def _complain(result: RunResult) -> None:
-    for line in result.complaints:
-        click.echo(f"netdiag: {line}", err=True)
-    if result.code == LabError.exit_code:
-        sys.stderr.flush()
+    with progress(plan, quiet=quiet) as follow:
+        return run_plan(plan, out=out, jobs=jobs, follow=follow, box=box)

@@ -1,6 +1,7 @@
 """Plan -> Recording: the only package that touches the machine.
 
-front     starts the sandbox, follows the recording while it grows, and ends with it
+front     looks whether it can be done, follows the recording while it grows, and ends with it
+sandbox   the process in which it is done, as the front sees it: started early, gone with the front
 reaper    pid 1 of the sandbox: namespaces, reaping, nothing else
 runner    its child: warms the imports, forks a process a cell
 cell      one cell from the first socket to the last event

@@ -1,12 +1,15 @@
 """The programs of a cell: the cable, the server with connections to it, the client with its pipe.
 
-Starts each and registers its undoing at once. What cannot be started is a LabError with a sentence
-that names the log.
+Starts each and registers its undoing at once. The rule it guards: what cannot be started is a
+LabError with a sentence that names the log.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import resource
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from netdiag.cable.tape import Tape
 from netdiag.clients.start import client_main
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
-from netdiag.process import Child, fork
+from netdiag.process import Child, fork, how_it_ended
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 _SERVER_READY = 10 * SECOND
 _RETRY = 5 * MILLISECOND
+_LONGEST_LOG = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,13 @@ class Bench:
 
         def forward() -> int:
             ours.close()
-            tape = Tape(self.files.tape, wall_offset=self.wall_offset, about=about)
             ports = (lab.port(CLIENT), lab.port(SERVER))
-            return CableLoop(core, ports, tape, theirs).run(lab.dropped)
+            try:
+                tape = Tape(self.files.tape, wall_offset=self.wall_offset, about=about)
+                return CableLoop(core, ports, tape, theirs).run(lab.dropped)
+            except OSError as err:
+                theirs.send(json.dumps({"failed": err.errno or 0}).encode())
+                return 1
 
         cable = fork(forward, "cable")
         theirs.close()
@@ -110,10 +118,7 @@ class Bench:
     def _server_must_live(self, server: Child, limit: int, err: OSError) -> None:
         log = self.files.logs / "server.log"
         if server.poll() is not None:
-            raise LabError(
-                f"the server ended at once with code {server.poll()}: {last_line(log)}; "
-                "see logs/server.log of the cell"
-            ) from err
+            raise LabError(server_ended(server, log)) from err
         if time.monotonic_ns() > limit:
             raise LabError(
                 "the server did not listen on its unix socket within 10 s; "
@@ -133,7 +138,7 @@ class Bench:
                 log=log,
                 events=writing,
             )
-            client = self.lab.start(CLIENT, main, "client")
+            client = self.lab.start(CLIENT, _with_a_limit(main), "client")
         finally:
             os.close(writing)
             os.close(log)
@@ -154,6 +159,26 @@ def workload_json(workload: Workload) -> dict[str, Json]:
         "block": workload.block,
         "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
     }
+
+
+def _with_a_limit(main: Callable[[], int]) -> Callable[[], int]:
+    """The same with a limit on what it can write to a file: a client that babbles fills no disk."""
+
+    def limited() -> int:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # its write fails then, and it lives on
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if most == resource.RLIM_INFINITY or most > _LONGEST_LOG:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (_LONGEST_LOG, most))
+        return main()
+
+    return limited
+
+
+def server_ended(server: Child, log: Path) -> str:
+    """A sentence for a server that is not there any more: how it ended and what it said last."""
+    said = last_line(log)
+    last = f": {said}" if said else " and said nothing"
+    return f"the server ended ({how_it_ended(server.wait())}){last}; see logs/server.log"
 
 
 def last_line(path: Path) -> str:

@@ -8,12 +8,15 @@ an event with a sentence before it is an exit code.
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from netdiag.clients.start import library_version
-from netdiag.run.bench import Bench, last_line
+from netdiag.errors import LabError
+from netdiag.process import how_it_ended
+from netdiag.run.bench import Bench, last_line, server_ended
 from netdiag.run.listen import ClientVoice
 from netdiag.run.loop import MILLISECOND, SECOND, Loop
 from netdiag.run.produce import Producer
@@ -50,10 +53,15 @@ class CellRun:
         self._end = 0
         self._lasts = round(cell.duration * SECOND)
         self._began = False
+        self._worked = False
         self._cable_done = False
+        self._disk: int | None = None
+        self._failure = ""
 
     def run(self, lab: Lab) -> None:
-        """Run the cell in that lab. Raises LabError with a sentence when it cannot go on."""
+        """Run the cell in that lab. Raises LabError with a sentence when it cannot go on, and
+        OSError when nothing can be recorded.
+        """
         with ExitStack() as undo:
             bench = Bench(self._cell, self._files, self._scratch, self._wall_offset, lab, undo)
             self._cable, self._control = bench.cable()
@@ -77,10 +85,23 @@ class CellRun:
         while time.monotonic_ns() < self._end:
             if self._loop.run(until=self._end):
                 break
+        self._check()
+
+    def _fail(self, reason: str) -> None:
+        """The cell cannot go on: end it at once, with the first reason there was."""
+        self._failure = self._failure or reason
+        self._loop.stop()
+
+    def _check(self) -> None:
+        if self._disk is not None:
+            raise OSError(self._disk, os.strerror(self._disk))
+        if self._failure:
+            raise LabError(self._failure)
 
     def _watch_server(self, bench: Bench, server: Child) -> None:
         def pause(until: int) -> None:
             self._loop.run(until=until)
+            self._check()
 
         watching = self._served(bench.admin(server, pause))
         self._server_watch = ServerWatch(watching, self._loop, self._recorder)
@@ -112,8 +133,9 @@ class CellRun:
 
     def _server_ended(self, server: Child) -> None:
         self._loop.forget(server.pidfd)
-        said = last_line(self._files.logs / "server.log")
-        self._recorder.note("server.app", "exit", "fail", code=server.wait(), said=said)
+        log = self._files.logs / "server.log"
+        self._recorder.note("server.app", "exit", "fail", code=server.wait(), said=last_line(log))
+        self._fail(server_ended(server, log))
 
     def _start_client(self, bench: Bench) -> Child:
         client, reading = bench.client()
@@ -136,6 +158,7 @@ class CellRun:
 
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
+        self._worked = self._worked or what == "call"
         self._tell_cable({"event": what})
         self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
         if what in _SOCKET_WORDS:
@@ -149,10 +172,16 @@ class CellRun:
         self._recorder.note("client.app", "exit", "fail" if code else "ok", code=code, said=said)
         self._sockets.look_at_all()
         self._server_watch.look_twice()
+        if not self._worked:
+            self._end = 0  # the experiment will never begin
+            self._loop.stop()
 
     def _tell_cable(self, order: dict[str, object]) -> None:
         if self._cable.poll() is None:
-            self._control.send(json.dumps(order).encode())
+            try:
+                self._control.send(json.dumps(order).encode())
+            except (BlockingIOError, ConnectionError) as err:
+                self._fail(f"the cable takes no more orders ({err.strerror}); run it again")
 
     def _from_cable(self) -> None:
         while True:
@@ -160,6 +189,8 @@ class CellRun:
                 message = self._control.recv(1 << 20)
             except BlockingIOError:
                 return
+            except ConnectionError:
+                message = b""
             if not message:
                 self._loop.forget(self._control.fileno())
                 return
@@ -174,6 +205,8 @@ class CellRun:
             self._producer.start(int(said["signal"]))
         elif "seen" in said:
             self._frames_passed(said["t"], said["seen"])
+        elif "failed" in said:
+            self._disk = said["failed"]
         elif "done" in said:
             self._cable_done = True
             self._loop.stop()
@@ -188,10 +221,11 @@ class CellRun:
 
     def _cable_ended(self) -> None:
         self._loop.forget(self._cable.pidfd)
+        self._from_cable()
         if not self._cable_done:
-            self._recorder.note("cable", "crash", "fail", code=self._cable.wait())
-            self._end = 0
-            self._loop.stop()
+            code = self._cable.wait()
+            self._recorder.note("cable", "crash", "fail", code=code)
+            self._fail(f"the cable ended before the cell did ({how_it_ended(code)})")
 
     def _slow_tick(self) -> None:
         self._server_watch.look()
@@ -209,6 +243,9 @@ class CellRun:
             self._loop.run(until=time.monotonic_ns() + _CABLE_DONE)
         for program in programs:
             program.kill()
+        if not self._cable_done:
+            self._fail("the cable did not end its tape within 3 s; run it again")
+        self._check()
 
     def _left(self, answer: Answer) -> None:
         items = answer if isinstance(answer, tuple) else ()

@@ -1,113 +1,168 @@
-"""The front's half of a run: start the sandbox, follow its recording, end with it.
+"""The front's half of a run: look whether it can be done, give the order, follow, end with it.
 
-Turns a Plan into a Recording. The rule it guards: the front holds one end of a pipe, and whatever
-happens to the front, the pipe closes and the whole sandbox is gone; what was recorded stays.
+Turns a Plan into a Recording. The rule it guards: what can be known to be missing is said before
+anything starts; and whatever happens afterwards, what was recorded stays and is shown.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
+import select
+import shutil
+import signal
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from netdiag.errors import LabError, NetdiagError, RecordingError
-from netdiag.recording import Recording, create
+from netdiag.catalogue.clients import ExecClient
+from netdiag.errors import LabError, RecordingError, ScenarioError
+from netdiag.process import how_it_ended
+from netdiag.recording import Recording, create, printable
+from netdiag.run.sandbox import Sandbox, sandbox
+from netdiag.servers.redis import find_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from netdiag.scenario import Plan
 
-_TICK = 0.2
-INTERRUPTED = 130
+_TICK_MS: Final = 200
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where the recording is, how the sandbox ended, and what it complained about."""
+    """Where the recording is, how the sandbox ended, and what it complained about.
+
+    `stopped` is the signal that a person (or a supervisor) sent us, and None for a run that ended
+    by itself.
+    """
 
     recording: Recording
     code: int
     complaints: tuple[str, ...]
+    stopped: signal.Signals | None = None
 
 
-def run_plan(plan: Plan, *, out: Path, jobs: int, follow: Callable[[Recording], None]) -> RunResult:
+def run_plan(
+    plan: Plan,
+    *,
+    out: Path,
+    jobs: int,
+    follow: Callable[[Recording], None],
+    box: Sandbox | None = None,
+) -> RunResult:
     """Run the plan's cells in a sandbox; `follow` is called a few times a second to draw progress.
 
-    Returns when the sandbox has ended, also after Ctrl-C (code 130). Raises LabError when no lab
-    could be made, RecordingError when nothing can be written.
+    `box`: a sandbox that was started earlier; it is spent afterwards. Returns when it has ended,
+    also after SIGINT or SIGTERM. Raises ScenarioError and LabError before anything has started, and
+    RecordingError when nothing can be written.
     """
+    preflight(plan)
+    with contextlib.ExitStack() as undo:
+        box = box or undo.enter_context(sandbox())
+        stop = undo.enter_context(_stop_requests())
+        box.wait_until_ready()
+        recording = _recording(plan, out)
+        undo.callback(_remove_empty, recording.root / "scratch")
+        box.begin(recording.root, jobs)
+        stopped = _follow(box, recording, follow, stop)
+        code = box.end()
+        _once_more(follow, recording)
+    complaints = box.complaints()
+    if code != 0 and stopped is None and not complaints:
+        complaints = (_ended_early(code),)
+    return RunResult(recording, code, complaints, stopped)
+
+
+def preflight(plan: Plan) -> None:
+    """Look for every program that the plan's cells name.
+
+    Raises ScenarioError for what netdiag cannot run (yet), LabError for what is not installed.
+    """
+    for cell in plan.cells:
+        if len(cell.clients) != 1:
+            raise ScenarioError(
+                f"{plan.scenario}: clients: cell {cell.id} has {len(cell.clients)} clients "
+                f"({', '.join(cell.clients)}), and netdiag runs one in a cell; "
+                "write one scenario for each, or a matrix over `client`"
+            )
+    for binary in dict.fromkeys(cell.server.binary for cell in plan.cells):
+        find_binary(binary)
+    clients = [cell.client for cell in plan.cells]
+    programs = [client.command[0] for client in clients if isinstance(client, ExecClient)]
+    for program in dict.fromkeys(programs):
+        if shutil.which(program) is None:
+            raise LabError(
+                f"client.command: the program {program!a} cannot be found; "
+                "install it, or give its path or a name on PATH"
+            )
+
+
+def _recording(plan: Plan, out: Path) -> Recording:
     recording = create(out, plan.scenario)
     try:
+        (recording.root / "scratch").mkdir()
         recording.save_plan(plan.to_json())
-        scratch = recording.root / "scratch"
-        scratch.mkdir()
     except OSError as err:
+        shutil.rmtree(recording.root, ignore_errors=True)
         raise RecordingError(
-            f"cannot write a recording in {recording.root}: {err.strerror}; "
+            f"cannot write a recording under {printable(out)}: {err.strerror}; "
             "make room, or give another directory with --out"
         ) from err
+    return recording
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[int]:
+    """A descriptor from which the numbers of stop signals can be read, while the context lasts."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     with contextlib.ExitStack() as undo:
-        undo.callback(_remove_empty, scratch)
-        code, complaints = _run_sandbox(recording, jobs, follow)
-    if code == LabError.exit_code and complaints and not (recording.root / "cells").exists():
-        raise LabError(complaints[-1])
-    return RunResult(recording, code, complaints)
-
-
-def _run_sandbox(
-    recording: Recording, jobs: int, follow: Callable[[Recording], None]
-) -> tuple[int, tuple[str, ...]]:
-    lifeline, ours = os.pipe()
-    sandbox = subprocess.Popen(
-        [sys.executable, "-m", "netdiag.run.reaper", str(recording.root), str(jobs), str(lifeline)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=(lifeline,),
-        start_new_session=True,
-    )
-    os.close(lifeline)
-    complaints = bytearray()
-    try:
-        code = _follow(sandbox, recording, follow, complaints)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    finally:
-        os.close(ours)
-        sandbox.wait()
-    return code, _sentences(bytes(complaints))
+        undo.callback(os.close, reading)
+        undo.callback(os.close, writing)
+        if threading.current_thread() is threading.main_thread():
+            undo.callback(
+                signal.set_wakeup_fd, signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+            )
+            for number in _STOPS:
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a job of a script
+                    undo.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+        yield reading
 
 
 def _follow(
-    sandbox: subprocess.Popen[bytes],
-    recording: Recording,
-    follow: Callable[[Recording], None],
-    complaints: bytearray,
-) -> int:
-    """Call `follow` until the sandbox has ended; collect what it prints on standard error."""
-    pipe = sandbox.stderr
-    if pipe is None:
-        raise NetdiagError("the sandbox has no standard error")
-    os.set_blocking(pipe.fileno(), False)
+    box: Sandbox, recording: Recording, follow: Callable[[Recording], None], stop: int
+) -> signal.Signals | None:
+    """Call `follow` until the sandbox has ended or somebody wants it to; then, which signal."""
+    poll = select.poll()
+    for fd in (box.complaining, box.pidfd, stop):
+        poll.register(fd, select.POLLIN)
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            sandbox.wait(_TICK)
-        complaints += pipe.read() or b""
+        ready = dict(poll.poll(_TICK_MS))
+        if stop in ready:
+            for number in os.read(stop, 4096):
+                if number in _STOPS:
+                    return signal.Signals(number)
+        if box.complaining in ready:
+            box.listen()
+            if not ready[box.complaining] & select.POLLIN:
+                poll.unregister(box.complaining)
+        _once_more(follow, recording)
+        if box.pidfd in ready:
+            return None
+
+
+def _once_more(follow: Callable[[Recording], None], recording: Recording) -> None:
+    """Draw progress; when there is nobody to draw for any more, the run goes on all the same."""
+    with contextlib.suppress(OSError, SystemExit):  # rich ends the program when its reader is gone
         follow(recording)
-        if sandbox.returncode is not None:
-            return sandbox.returncode
 
 
-def _sentences(text: bytes) -> tuple[str, ...]:
-    lines = text.decode("utf-8", "replace").splitlines()
-    return tuple(
-        "".join(c if c.isprintable() else " " for c in line) for line in lines if line.strip()
-    )
+def _ended_early(code: int) -> str:
+    how = how_it_ended(128 - code if code > 128 else code)
+    return f"the sandbox was ended from outside ({how}); what was recorded until then is shown"
 
 
 def _remove_empty(directory: Path) -> None:

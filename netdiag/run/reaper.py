@@ -1,18 +1,20 @@
 """The sandbox's first processes: new namespaces, a tiny pid 1 that reaps, the runner as its child.
 
-Started by the front as `python -m netdiag.run.reaper RUN_DIRECTORY JOBS LIFELINE` with no thread
-running. LIFELINE is a pipe that the front holds open: when it closes, however the front ends, pid 1
-exits and the kernel takes every process of the run away, with the namespaces and all that is in
-them.
+Started by `run.sandbox` with the number of a descriptor, the lifeline, and with no thread running.
+The lifeline is a pipe that the front holds open. The runner reads its order from it, one line of
+JSON; when it closes, however the front ends, pid 1 exits and the kernel takes every process of the
+run away, with the namespaces and all that is in them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from netdiag.errors import LabError, NetdiagError
 from netdiag.process import (
@@ -26,47 +28,63 @@ from netdiag.process import (
     MS_PRIVATE,
     MS_REC,
     Child,
+    call_oneself,
     die_with_parent,
     fork,
     mount,
     unshare,
 )
 
-_SWITCHES = (
-    (
-        "user/max_user_namespaces",
-        "0",
-        "user.max_user_namespaces",
-        "sysctl -w user.max_user_namespaces=15000",
-    ),
-    (
-        "kernel/unprivileged_userns_clone",
-        "0",
-        "kernel.unprivileged_userns_clone",
-        "sysctl -w kernel.unprivileged_userns_clone=1",
-    ),
-    (
-        "kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "kernel.apparmor_restrict_unprivileged_userns",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
+FRONT_GONE: Final = 130
+READY: Final = b"ready\n"
+_IN_A_CONTAINER: Final = (
+    "in a container start it with --privileged, or run netdiag on the machine itself"
 )
-_IN_A_CONTAINER = "in a container start it with --privileged, or run netdiag on the machine itself"
+
+
+class _Switch(NamedTuple):
+    """A sysctl that forbids namespaces when it has the value `off`; root is free of some."""
+
+    name: str
+    off: str
+    on: str
+    binds_root: bool
+
+
+_SWITCHES: Final = (
+    _Switch("user.max_user_namespaces", "0", "15000", binds_root=False),
+    _Switch("kernel.unprivileged_userns_clone", "0", "1", binds_root=False),
+    _Switch("kernel.apparmor_restrict_unprivileged_userns", "1", "0", binds_root=False),
+    _Switch("user.max_pid_namespaces", "0", "15000", binds_root=True),
+    _Switch("user.max_mnt_namespaces", "0", "15000", binds_root=True),
+    _Switch("user.max_net_namespaces", "0", "15000", binds_root=True),
+)
 
 
 def main(arguments: list[str]) -> int:
     """Make the sandbox, run the runner in it, and return its exit code."""
-    run_directory, jobs, lifeline = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    lifeline = int(arguments[0])
     die_with_parent()
-    if os.getppid() == 1:
-        return 1
+    call_oneself("netdiag-sandbox")
+    if _front_has_gone(lifeline):
+        return FRONT_GONE
     try:
         _enter_namespaces()
-        return fork(lambda: _pid_one(run_directory, jobs, lifeline), "reaper").wait()
-    except NetdiagError as err:
+    except LabError as err:
         print(err, file=sys.stderr)
         return err.exit_code
+    die_with_parent()  # a change of credentials may have taken it back
+    return _as_shells_do(fork(lambda: _pid_one(lifeline), "netdiag-reaper").wait())
+
+
+def _front_has_gone(lifeline: int) -> bool:
+    watch = select.poll()
+    watch.register(lifeline, 0)
+    return bool(watch.poll(0))
+
+
+def _as_shells_do(code: int) -> int:
+    return code if code >= 0 else 128 - code
 
 
 def _enter_namespaces() -> None:
@@ -80,35 +98,40 @@ def _enter_namespaces() -> None:
             Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
         mount("none", "/", "", MS_REC | MS_PRIVATE)
     except OSError as err:
-        raise LabError(_why_not(err)) from err
+        raise LabError(why_not(err, root=uid == 0)) from err
 
 
-def _why_not(err: OSError) -> str:
+def why_not(err: OSError, *, root: bool, proc: Path = Path("/proc/sys")) -> str:
     """One sentence: which setting forbids namespaces here, and the ways out."""
-    for path, bad, name, cure in _SWITCHES:
+    for switch in _SWITCHES:
+        if root and not switch.binds_root:
+            continue
         try:
-            value = Path("/proc/sys", path).read_text(encoding="ascii").strip()
+            value = proc.joinpath(*switch.name.split(".")).read_text(encoding="ascii").strip()
         except OSError:
             continue
-        if value == bad and not (os.getuid() == 0 and name.startswith("kernel.")):
+        if value == switch.off:
+            kind = "namespaces" if switch.binds_root else "user namespaces"
+            ways = "" if switch.binds_root else ", or run netdiag as root"
             return (
-                f"user namespaces are switched off here ({name}={value}), so no lab can be made; "
-                f"allow them with `{cure}`"
-                + ("" if os.getuid() == 0 else ", or run netdiag as root")
+                f"{kind} are switched off here ({switch.name}={value}), so no lab can be made; "
+                f"allow them with `sysctl -w {switch.name}={switch.on}`{ways}"
             )
+    if err.errno == errno.ENOSPC:
+        return (
+            "the limit of namespaces is used up here, so no lab can be made; "
+            "see `sysctl user` and raise user.max_*_namespaces, or end what uses them"
+        )
     return (
         f"this machine lets us make no namespaces ({err.strerror}), so no lab can be made; "
         f"{_IN_A_CONTAINER}"
     )
 
 
-def _pid_one(run_directory: Path, jobs: int, lifeline: int) -> int:
-    """Pid 1 of the sandbox: mount what the run needs, start the runner, reap until it or the front
-    ends.
-    """
+def _pid_one(lifeline: int) -> int:
+    """Pid 1 of the sandbox: mount its /proc, start the runner, reap until it or the front ends."""
     try:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        mount("tmpfs", str(run_directory / "scratch"), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700")
     except OSError as err:
         print(
             f"the sandbox cannot mount its own /proc ({err.strerror}), so no lab can be made; "
@@ -116,18 +139,29 @@ def _pid_one(run_directory: Path, jobs: int, lifeline: int) -> int:
             file=sys.stderr,
         )
         return LabError.exit_code
+    _say_ready()
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    runner = fork(lambda: _runner(run_directory, jobs, lifeline), "runner")
+    runner = fork(lambda: _runner(lifeline), "netdiag-runner")
+    watch = select.poll()
+    watch.register(lifeline, 0)  # nothing but the front's end
+    watch.register(wake, select.POLLIN)
     while True:
         code = _reap(runner)
         if code is not None:
-            return code
-        readable = select.select([lifeline, wake], [], [])[0]
-        if lifeline in readable:
-            return 130
-        os.read(wake, 4096)
+            return _as_shells_do(code)
+        for fd, _ in watch.poll():
+            if fd == lifeline:
+                return FRONT_GONE
+            os.read(wake, 4096)
+
+
+def _say_ready() -> None:
+    os.write(1, READY)
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _reap(runner: Child) -> int | None:
@@ -144,14 +178,13 @@ def _reap(runner: Child) -> int | None:
             code = os.waitstatus_to_exitcode(status)
 
 
-def _runner(run_directory: Path, jobs: int, lifeline: int) -> int:
-    os.close(lifeline)
+def _runner(order: int) -> int:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    from netdiag.run.runner import run  # noqa: PLC0415 - pid 1 itself stays small
+    from netdiag.run.runner import serve  # noqa: PLC0415 - pid 1 itself stays small
 
-    return run(run_directory, jobs)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        return serve(order)
+    except NetdiagError as err:
+        print(err, file=sys.stderr)
+        return err.exit_code

@@ -1,92 +1,206 @@
 """The runner: reads the plan, imports what every cell needs once, and forks a process a cell.
 
-The run directory is the only channel to the front. A cell that fails says so in its own events; the
-runner goes on with the others.
+The run directory is the only channel to the front. Each cell is pid 1 of a pid namespace of its
+own, so nothing that its programs started outlives it. A cell that fails says so in its own events,
+and for one that was killed the runner says it; it goes on with the others.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
+import json
 import os
 import select
 import sys
 import time
-from typing import TYPE_CHECKING
+import traceback
+from pathlib import Path
+from typing import Final
 
 from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
 from netdiag.lab.namespaces import namespace_lab
-from netdiag.process import Child, fork
+from netdiag.process import (
+    CLONE_NEWNS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    Child,
+    fork_apart,
+    how_it_ended,
+    mount,
+    unshare,
+)
 from netdiag.recording import CellFiles, Recording
 from netdiag.run.cell import CellRun
 from netdiag.run.recorder import Recorder
 from netdiag.scenario import Cell, Plan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+FRONT_GONE: Final = 130
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def serve(lifeline: int) -> int:
+    """Import what cells need, wait for the front's order on the lifeline, and run it.
+
+    The order is one line of JSON, `{"directory": ..., "jobs": ...}`. Returns as `run` does.
+    """
+    import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
+
+    with os.fdopen(lifeline, "rb") as told:
+        line = told.readline()
+    if not line:
+        return FRONT_GONE
+    order = json.loads(line)
+    return run(Path(order["directory"]), order["jobs"])
 
 
 def run(directory: Path, jobs: int) -> int:
-    """Run all cells of `<directory>/plan.json`, `jobs` at a time. Returns the worst cell's exit
-    code.
+    """Run all cells of `<directory>/plan.json`, `jobs` at a time.
+
+    Returns 0 when every cell was run to its end, whatever that end was: cells speak through their
+    events. Raises RecordingError and LabError.
     """
     recording = Recording(directory)
     plan = Plan.from_json(recording.load_plan())
+    scratch = directory / "scratch"
+    _mount_scratch(scratch)
     warm([cell.client for cell in plan.cells])
     if any(fault.on_start() for cell in plan.cells for fault in cell.faults):
         import netdiag.packets  # noqa: F401, PLC0415 - scapy, once, before anything is forked
     wall_offset = time.time_ns() - time.monotonic_ns()
     gc.collect()
     gc.freeze()
-    waiting = list(plan.cells)
-    running: dict[int, Child] = {}
-    worst = 0
+    waiting = list(reversed(plan.cells))
+    running: dict[int, tuple[Child, Cell]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
-            cell = waiting.pop(0)
-            scratch = directory / "scratch" / f"{cell.index}"
-            child = fork(_cell_main(cell, recording.cell(cell.id), scratch, wall_offset), cell.id)
-            running[child.pidfd] = child
+            cell = waiting.pop()
+            made = CellProcess(cell, recording.cell(cell.id), scratch, wall_offset)
+            child = made.start()
+            running[child.pidfd] = child, cell
         for pidfd in select.select(list(running), [], [])[0]:
-            worst = max(worst, abs(running.pop(pidfd).wait()))
+            child, cell = running.pop(pidfd)
             os.close(pidfd)
-    return worst
+            if child.wait() < 0:
+                _was_killed(recording.cell(cell.id), child.wait())
+    return 0
 
 
-def _cell_main(cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) -> Callable[[], int]:
-    def main() -> int:
-        files.make()
-        scratch.mkdir(mode=0o700)
-        recorder = Recorder(files.events)
-        release = os.uname()
+def _mount_scratch(scratch: Path) -> None:
+    try:
+        mount("tmpfs", str(scratch), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700")
+    except OSError as err:
+        raise LabError(
+            f"the sandbox cannot mount a tmpfs on {scratch} ({err.strerror}), so no lab can be "
+            "made; give another directory with --out"
+        ) from err
+
+
+def _was_killed(files: CellFiles, code: int) -> None:
+    reason = f"the cell's process was ended from outside ({how_it_ended(code)})"
+    try:
+        Recorder(files.events).note("netdiag", "cell", "fail", reason=reason)
+    except OSError as err:
+        print(why(err), file=sys.stderr)
+
+
+class CellProcess:
+    """One cell's process: `start` forks it; what goes wrong in it becomes its last event."""
+
+    def __init__(self, cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) -> None:
+        self._cell = cell
+        self._files = files
+        self._scratch = scratch / f"{cell.index}"
+        self._wall_offset = wall_offset
+
+    def start(self) -> Child:
+        """Fork the cell as pid 1 of a new pid namespace. Raises LabError when that is forbidden."""
+        try:
+            return fork_apart(self._main, f"cell {self._cell.id}")
+        except OSError as err:
+            raise LabError(
+                f"no process can be started for cell {self._cell.id}: {err.strerror}; "
+                "run with fewer --jobs"
+            ) from err
+
+    def _main(self) -> int:
+        complain = os.dup(2)
+        os.set_inheritable(complain, False)
+        try:
+            self._files.make()
+            log = self._own_log()
+            recorder = Recorder(self._files.events)
+        except OSError as err:
+            return _complain(complain, why(err))
+        try:
+            self._run(recorder)
+            recorder.note("netdiag", "cell", "ok")
+        except Exception as err:  # noqa: BLE001 - whatever it is, the recording says it
+            if not isinstance(err, NetdiagError | OSError):
+                traceback.print_exc()
+            return _last_word(recorder, why(err), complain)
+        if log.stat().st_size == 0:
+            log.unlink()
+        return 0
+
+    def _own_log(self) -> Path:
+        """Our own standard error, and the cable's, to logs/netdiag.log."""
+        path = self._files.logs / "netdiag.log"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(fd, 2)
+        os.close(fd)
+        return path
+
+    def _run(self, recorder: Recorder) -> None:
+        about = os.uname()
         recorder.note(
             "netdiag",
             "cell",
             "start",
-            wall_offset=wall_offset,
-            kernel=release.release,
-            machine=release.machine,
+            wall_offset=self._wall_offset,
+            kernel=about.release,
+            machine=about.machine,
             tick=os.sysconf("SC_CLK_TCK"),
             clock="real",
         )
-        try:
-            with namespace_lab(family=cell.lab.ip, sysctls=sysctls(cell)) as lab:
-                CellRun(cell, files, scratch, wall_offset).run(lab)
-        except NetdiagError as err:
-            recorder.note("netdiag", "cell", "fail", reason=str(err))
-            return err.exit_code
-        recorder.note("netdiag", "cell", "ok")
-        return 0
+        unshare(CLONE_NEWNS)
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        self._scratch.mkdir(mode=0o700)
+        cell = self._cell
+        with namespace_lab(family=cell.lab.ip, sysctls=sysctls(cell)) as lab:
+            CellRun(cell, self._files, self._scratch, self._wall_offset).run(lab)
 
-    def guarded() -> int:
-        try:
-            return main()
-        except OSError as err:
-            print(f"cell {cell.id} cannot go on: {err}", file=sys.stderr)
-            return LabError.exit_code
 
-    return guarded
+def _last_word(recorder: Recorder, reason: str, complain: int) -> int:
+    try:
+        recorder.note("netdiag", "cell", "fail", reason=reason)
+    except OSError:
+        return _complain(complain, reason)
+    return LabError.exit_code
+
+
+def _complain(complain: int, reason: str) -> int:
+    os.write(complain, reason.encode("utf-8", "backslashreplace") + b"\n")
+    return LabError.exit_code
+
+
+def why(err: Exception) -> str:
+    """One sentence that says why a cell cannot go on."""
+    if isinstance(err, NetdiagError):
+        return str(err)
+    if isinstance(err, OSError) and err.errno in _FULL:
+        return (
+            f"nothing more can be recorded ({os.strerror(err.errno)}); what was recorded is kept; "
+            "make room, or give another directory with --out"
+        )
+    if isinstance(err, OSError):
+        return f"the system refused what the cell needs: {err.strerror or err}"
+    return (
+        f"netdiag itself failed ({type(err).__name__}: {err}); "
+        "please report this with logs/netdiag.log of the cell"
+    )
 
 
 def sysctls(cell: Cell) -> dict[str, dict[str, str]]:
