@@ -62,6 +62,8 @@ def _analyse(cell: Cell, files: CellFiles) -> CellAnalysis:
     facts = Facts(
         values=cell.values(_version(moments)),
         minutes=(moments.end - events[0].t) / 60e9,
+        faulted=began is not None,
+        healed=None if healed is None else moments.since(healed),
         noticed=noticed,
         recovered=recovered,
         messages=messages,
@@ -132,6 +134,8 @@ def _unknown(
         why += [miss for wanted in cell.faults if (miss := _missed(wanted.name, told))]
     if wire.dropped:
         why.append(f"the kernel dropped {wire.dropped} frames before the cable could see them")
+    elif not why and (wire.truncated or wire.dropped is None):
+        why.append("the tape is not whole, so frames may be missing on it")
     return tuple(why)
 
 

@@ -1,7 +1,8 @@
 """Expectations against what was measured -> verdicts.
 
-A row of MEASURE turns the cell's facts into a number, a time (None: it never happened) or a text;
-the bound decides. A bound that cannot be evaluated is UNKNOWN, never a guess.
+A row of MEASURE turns the cell's facts into a number or a time (None: it never happened), a row of
+BLIND says why it could not be measured, and the bound decides. What cannot be measured, or a bound
+that cannot be evaluated, is UNKNOWN, never a guess; only `any` asks for nothing.
 """
 
 from __future__ import annotations
@@ -35,10 +36,16 @@ _SIGNS: Final[dict[str, Callable[[float, float], bool]]] = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a cell's expectations can speak of."""
+    """What a cell's expectations can speak of.
+
+    faulted: a fault took effect; healed: when the last one ended (seconds since the origin);
+    findings: None while nothing looks for any.
+    """
 
     values: Mapping[str, float | None]
     minutes: float
+    faulted: bool
+    healed: float | None
     noticed: Notice | None
     recovered: float | None
     messages: tuple[Message, ...]
@@ -48,7 +55,7 @@ class Facts:
     connections: int
     false_timeouts: int
     errors: tuple[tuple[str, int | None], ...]
-    findings: tuple[str, ...] = ()
+    findings: tuple[str, ...] | None = None
 
 
 Measured = float | None
@@ -93,6 +100,41 @@ MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
 _TIMES: Final = frozenset({"detected_within", "recovered_within"})
 
 
+def _no_queue(facts: Facts) -> str:
+    unknown = any(message.fate == "unknown" for message in facts.messages)
+    return "nobody looked at the queue when the cell ended" if unknown else ""
+
+
+def _no_canary(facts: Facts) -> str:
+    """Whether there was a message after the healing that somebody could have consumed."""
+    healed = facts.healed
+    if healed is None:
+        return "no fault healed in this cell"
+    waiting = any(
+        message.fate == "stuck" or (message.pushed is not None and message.pushed >= healed)
+        for message in facts.messages
+    )
+    if facts.recovered is None and not waiting:
+        return "no message was there after the healing; push one {at: {event: healed}}"
+    return ""
+
+
+def _no_sockets(facts: Facts) -> str:
+    return "" if facts.sockets else "no kernel's socket was seen"
+
+
+BLIND: Final[dict[str, Callable[[Facts], str]]] = {
+    "detected_within": lambda facts: "" if facts.faulted else "no fault took effect",
+    "recovered_within": _no_canary,
+    "lost": _no_queue,
+    "stuck": _no_queue,
+    "zombies": _no_sockets,
+    "fin_wait1": _no_sockets,
+    "open_sockets": _no_sockets,
+    "packets": lambda facts: "" if facts.packets else "no packet was recorded",
+}
+
+
 def judge(expectations: Sequence[Expectation], facts: Facts) -> tuple[Verdict, ...]:
     """One verdict for each expectation, in their order."""
     return tuple(_one(expectation, facts) for expectation in expectations)
@@ -107,8 +149,11 @@ def _one(expectation: Expectation, facts: Facts) -> Verdict:
     measure = MEASURE.get(expectation.kind)
     if measure is None:
         return Verdict(text, Outcome.UNKNOWN, "not measured", "this expectation is not judged yet")
+    blind = BLIND[expectation.kind](facts) if expectation.kind in BLIND else ""
+    if blind and not isinstance(bound, Anything):
+        return Verdict(text, Outcome.UNKNOWN, "not measurable", blind)
     measured = measure(facts, expectation.of)
-    shown = _shown(expectation.kind, measured)
+    shown = "not measurable" if blind else _shown(expectation.kind, measured)
     try:
         holds = _holds(bound, measured, facts.values)
     except ValueError as err:
@@ -147,7 +192,10 @@ def _error(bound: ErrorIs, text: str, facts: Facts) -> Verdict:
     )
     if bound.type is None and bound.errno is None:
         return Verdict(text, Outcome.FAIL if facts.errors else Outcome.PASS, measured)
-    wanted = getattr(errno, bound.errno, None) if bound.errno is not None else None
+    wanted = _NUMBERS.get(bound.errno) if bound.errno is not None else None
+    if wanted is None and bound.errno is not None:
+        why = f"this machine knows no errno {bound.errno}"
+        return Verdict(text, Outcome.UNKNOWN, measured, why)
     holds = any(
         bound.type in (None, name) and (bound.errno is None or number == wanted)
         for name, number in facts.errors
@@ -159,7 +207,14 @@ def _error_text(name: str, number: int | None) -> str:
     return name if number is None else f"{name} ({errno.errorcode.get(number, number)})"
 
 
+_NUMBERS: Final = {name: number for number, name in errno.errorcode.items()}
+
+
 def _findings(bound: Findings, text: str, facts: Facts) -> Verdict:
+    if facts.findings is None:
+        return Verdict(
+            text, Outcome.UNKNOWN, "not measured", "this netdiag looks for no findings in a run"
+        )
     missing = [name for name in bound.names if name not in facts.findings]
     return Verdict(
         text, Outcome.FAIL if missing else Outcome.PASS, ", ".join(facts.findings) or "none"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECT_TIMEOUT: Final = 2.0
+WHEEL: Final = 0.125
 MESSAGE_AT: Final = 2.0
 _COMES_BACK: Final = 6.0
 _SLACK: Final = 3.0
@@ -78,7 +79,7 @@ def draft(answers: Draft) -> str:
         keepalive=answers.keepalive,
         read_timeout=answers.read_timeout,
         connect_timeout=CONNECT_TIMEOUT,
-        message_at=MESSAGE_AT if story.message else None,
+        message=_message(answers, story, heals),
         probes_at=_probes_at(answers, heals),
         phase=answers.phase,
         phase_about=story.about,
@@ -93,6 +94,16 @@ def draft(answers: Draft) -> str:
 def heals_after(answers: Draft) -> float | None:
     """When the fault ends; one that is over at once never does."""
     return answers.heal_after if FAULTS[answers.fault].lasts else None
+
+
+def _message(answers: Draft, story: Story, heals: float | None) -> tuple[str, str] | None:
+    """When a message is pushed before the healing, and why."""
+    if story.message:
+        return f"{MESSAGE_AT:g}s", "brings the phase about"
+    if answers.phase == "blocked" and FAULTS[answers.fault].lasts:
+        after = min(1.0, (heals or 2.0) / 2)
+        return f"{{event: active, after: {after:g}s}}", "the cut takes its reply"
+    return None
 
 
 def _probes_at(answers: Draft, heals: float | None) -> str | None:
@@ -116,6 +127,12 @@ def clock(answers: Draft) -> tuple[str, float] | None:
         if (length := lengths[name]) is not None and length <= _LONGEST_WAIT
     ]
     return min(running, key=lambda one: one[1], default=None)
+
+
+def _told_before(answers: Draft, heals: float) -> bool:
+    """Whether the client is told before the path heals, however late its timer is."""
+    told = clock(answers)
+    return told is not None and told[1] * (1 + WHEEL) + 0.5 < heals
 
 
 Expected = dict[str, tuple[str, str]]
@@ -143,7 +160,7 @@ def _of_blackhole(answers: Draft, story: Story, heals: float | None) -> Expected
     told = clock(answers)
     expected: Expected = {"detected_within": _detected(answers, told, heals)}
     silent = told is None and answers.phase != "closing"
-    first = heals is None or (told is not None and told[1] + 1 < heals)
+    first = heals is None or _told_before(answers, heals)
     if heals is not None:
         expected["recovered_within"] = (
             format_duration(_recovers(answers, heals)).replace(" ", ""),
@@ -152,7 +169,7 @@ def _of_blackhole(answers: Draft, story: Story, heals: float | None) -> Expected
         expected["stuck"] = ("0", "nothing waits for ever")
     if silent and heals is not None:
         expected["lost"] = ("0", "the same connection goes on")
-    elif story.popped and first:
+    elif (story.popped or answers.phase == "blocked") and first:
         expected["lost"] = ("1", "it had left the queue, and nobody got it")
     elif heals is not None:
         expected["lost"] = ("any", "the server may hand one to the connection that is dead")
@@ -169,16 +186,15 @@ def _detected(
     if told is None:
         return "never", "no clock of the client runs here that ends soon"
     name, length = told
-    if heals is not None and length + 1 >= heals:
+    if heals is not None and not _told_before(answers, heals):
         return "any", "the path heals before anybody is told"
-    late = max(1, math.ceil(length / 8) + (name == "keepalive"))
+    late = max(1, math.ceil(length * WHEEL) + (name == "keepalive"))
     return f"{name} + {late}s", "the kernel's timers are late by up to 12.5 %"
 
 
 def _recovers(answers: Draft, heals: float) -> float:
     """At the latest: the next retransmission comes after as much time as has passed already."""
-    told = clock(answers)
-    back_off = 0.0 if told is not None and told[1] + 1 < heals else heals * 1.25
+    back_off = 0.0 if _told_before(answers, heals) else heals * 1.25
     return math.ceil(_COMES_BACK + back_off)
 
 
@@ -187,7 +203,7 @@ def _duration(answers: Draft, story: Story, heals: float | None) -> float:
     if answers.phase == "closing":
         begins += answers.read_timeout or 0.0
     told = clock(answers)
-    noticed = 0.0 if told is None else told[1] * 1.125 + 2
+    noticed = 0.0 if told is None else told[1] * (1 + WHEEL) + 2
     recovered = 0.0 if heals is None else heals + _recovers(answers, heals)
     return float(math.ceil(begins + max(noticed, recovered, 5.0) + _SLACK))
 
@@ -196,9 +212,9 @@ def _about(answers: Draft, story: Story) -> str:
     told = clock(answers)
     if not FAULTS[answers.fault].lasts:
         return f"The connection meets a {answers.fault} in the phase {answers.phase}."
-    heals = "for good"
+    heals = "that does not end"
     if answers.heal_after is not None:
-        heals = f"for {format_duration(answers.heal_after)}"
+        heals = f"of {format_duration(answers.heal_after)}"
     if answers.phase == "closing":
         tells = "It has given up by then."
     elif told is None:
@@ -206,6 +222,6 @@ def _about(answers: Draft, story: Story) -> str:
     else:
         tells = f"Its {told[0].replace('_', ' ')} tells the client after {told[1]:g} s."
     return (
-        f"{answers.fault.capitalize()} {heals}, in the phase {answers.phase}. "
+        f"A {answers.fault} {heals} begins in the phase {answers.phase}. "
         f"The first to disappear is {story.about}. {tells}"
     )

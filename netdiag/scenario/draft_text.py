@@ -23,13 +23,16 @@ _COMMENT_AT: Final = 34
 
 @dataclass(frozen=True)
 class Sections:
-    """What a draft says; seconds throughout. expect: kind -> (bound, comment)."""
+    """What a draft says; seconds throughout.
+
+    message: when one is pushed before the healing, and why; expect: kind -> (bound, comment).
+    """
 
     about: str
     keepalive: Keepalive | None
     read_timeout: float | None
     connect_timeout: float
-    message_at: float | None
+    message: tuple[str, str] | None
     probes_at: str | None
     phase: str
     phase_about: str
@@ -45,7 +48,7 @@ def text_of(name: str, sections: Sections) -> str:
 
 
 def _lines(name: str, sections: Sections) -> Iterator[str]:
-    yield "# To have it checked while you write: netdiag schema > netdiag.schema.json, and as first line"
+    yield "# Checked while you write: `netdiag schema > netdiag.schema.json`, and as the first line"
     yield "#   # yaml-language-server: $schema=netdiag.schema.json"
     yield f'name: "{name}"'
     yield "about: |"
@@ -86,12 +89,12 @@ def _workload(sections: Sections) -> Iterator[str]:
     yield "  pattern: brpop"
     yield _with("  block: 0s", "BRPOP waits for ever")
     yield _with("  after_error: {pause: 500ms}", "then the loop goes on; or: exit")
-    if sections.message_at is None and sections.probes_at is None:
+    if sections.message is None and sections.probes_at is None:
         return
     yield "  produce:"
-    if sections.message_at is not None:
-        when = _time(sections.message_at)
-        yield _with(f"    - {{at: {when}, count: 1}}", "brings the phase about")
+    if sections.message is not None:
+        when, why = sections.message
+        yield _with(f"    - {{at: {when}, count: 1}}", why)
     if sections.probes_at is not None:
         yield "    # Afterwards: does anybody consume?"
         yield f"    - {{at: {{event: {sections.probes_at}, after: 1s}}, count: 3, rate: 1/s}}"
