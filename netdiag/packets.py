@@ -1,4 +1,4 @@
-"""scapy's one door: frames that netdiag makes itself.
+"""scapy's one door: frames that netdiag makes itself, and the sockets that hear others'.
 
 Crafting wants scapy's knowledge of headers and checksums; the cable's own loop and tape do without
 it, because its import alone costs a third of a second. Import this module before forking what needs
@@ -7,25 +7,48 @@ it.
 
 from __future__ import annotations
 
+import socket
+from typing import Protocol
+
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
+Macs = tuple[bytes, bytes]
+Endpoint = tuple[bytes, int]
 
-def reset_like(frame: bytes, *, reverse: bool, seq: int, ack: int) -> bytes:
-    """A RST on a frame's connection and in its direction (or the other one), with exactly that
-    sequence number.
 
-    `frame` is an Ethernet frame that carries TCP over IPv4 or IPv6; the answer is one too.
+def reset(macs: Macs, ends: tuple[Endpoint, Endpoint], *, seq: int, ack: int) -> bytes:
+    """An Ethernet frame with a RST|ACK that says exactly `seq` and `ack`.
+
+    `macs` and `ends` are the sender's and the receiver's: 6 bytes, and (4 or 16 bytes, port) each.
     """
-    like = Ether(frame)
-    version = IPv6 if IPv6 in like else IP
-    ends = ("dst", "src") if reverse else ("src", "dst")
-    macs = [getattr(like, end) for end in ends]
-    addresses = [getattr(like[version], end) for end in ends]
-    ports = [
-        getattr(like[TCP], end) for end in (("dport", "sport") if reverse else ("sport", "dport"))
-    ]
-    network = version(src=addresses[0], dst=addresses[1])
-    tcp = TCP(sport=ports[0], dport=ports[1], flags="RA", seq=seq, ack=ack, window=0)
-    return bytes(Ether(src=macs[0], dst=macs[1]) / network / tcp)
+    (src, sport), (dst, dport) = ends
+    family, network = (socket.AF_INET6, IPv6) if len(src) == 16 else (socket.AF_INET, IP)
+    ether = Ether(src=macs[0].hex(":"), dst=macs[1].hex(":"))
+    ip = network(src=socket.inet_ntop(family, src), dst=socket.inet_ntop(family, dst))
+    tcp = TCP(sport=sport, dport=dport, flags="RA", seq=seq, ack=ack, window=0)
+    return bytes(ether / ip / tcp)
+
+
+def listen(interface: str, *, promiscuous: bool) -> Listener:
+    """A packet socket that hears an interface; VLAN tags are put back, times are the kernel's.
+
+    Raises OSError when the interface is not there, PermissionError without CAP_NET_RAW.
+    """
+    from scapy.arch.linux import L2ListenSocket  # noqa: PLC0415 - what forges resets needs none
+
+    made: Listener = L2ListenSocket(iface=interface, nofilter=1, promisc=promiscuous)
+    return made
+
+
+class Listener(Protocol):
+    """What `listen` gives."""
+
+    ins: socket.socket
+
+    def recv_raw(self, x: int) -> tuple[object, bytes | None, float | None]:
+        """Link layer, frame and time (s since 1970) of the next frame."""
+
+    def close(self) -> None:
+        """Hear no more."""

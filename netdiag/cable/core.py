@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
+    from netdiag.tcp.wire import Segment
 
 _HOSTS: Final[tuple[Host, Host]] = ("client", "server")
 
@@ -50,7 +51,7 @@ class Injected:
     comment: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Decision:
     """What becomes of one frame (`taken` says why it goes no further), and what else happens with
     it.
@@ -77,56 +78,87 @@ class Core:
         signals: Mapping[str, Trigger] | None = None,
     ) -> None:
         self._ends = BothEnds()
-        self._resets = Resets(self._ends)
+        injects = any(fault.on_start() for fault in faults)
+        self._resets = Resets(self._ends) if injects else None
         self._start: int | None = None
         self._faults = [FaultRun(fault) for fault in faults]
         self._signals = [Signal(name, trigger) for name, trigger in (signals or {}).items()]
-        self._readers: dict[str | None, PhaseReader] = {None: PhaseReader(commands)}
-        triggers = [t for fault in faults for t in (fault.at, fault.heal)]
-        for trigger in (*triggers, *(signals or {}).values()):
-            if isinstance(trigger, PhaseTrigger) and trigger.command is not None:
-                self._readers[trigger.command] = PhaseReader(frozenset({trigger.command}))
+        self._timed: list[FaultRun | Signal] = [*self._faults, *self._signals]
+        self._readers = {
+            command: PhaseReader(commands if command is None else frozenset({command}))
+            for command in self._awaited_commands()
+        }
+        self._reading = self._readers
+        self._owed: tuple[int, int, Segment] | None = None
+
+    def _awaited_commands(self) -> set[str | None]:
+        """Whose phases somebody still waits for; None: the workload's own commands."""
+        pending = [trigger for one in self._timed for trigger in one.pending]
+        return {trigger.command for trigger in pending if isinstance(trigger, PhaseTrigger)}
+
+    def certain(self, side: int) -> bool:
+        """Whether the next frame of the host on `side` is delivered, whatever it is."""
+        towards = _HOSTS[1 - side]
+        for run in self._faults:  # noqa: SIM110 - runs once a frame; a generator costs as much again
+            if run.may_take(towards):
+                return False
+        return True
+
+    def settle(self) -> None:
+        """Do what no frame's fate waits for; without this call the next one does it."""
+        if self._owed is not None:
+            t, side, segment = self._owed
+            self._owed = None
+            self._ends.received(t, side, segment)
 
     def frame(self, t: int, side: int, frame: bytes, number: int) -> Decision:
         """Decide a frame that the host on `side` sent; `number` is the one it will have on the
         tape.
         """
+        self.settle()
         decision = Decision()
         segment = parse_ethernet(frame)
-        phases: dict[str | None, tuple[Occurrence, ...]] = {}
-        if segment is not None:
-            decision.seen = seen = self._ends.sent(t, side, segment)
-            phases = {key: reader.observe(seen) for key, reader in self._readers.items()}
-            if self._start is None:
-                self._start = t
-        for run in self._faults:
-            taken = self._one_fault(run, decision, phases, (t, side, number))
-            decision.taken = decision.taken or taken
-        if decision.seen is not None:
-            for signal in self._signals:
-                if signal.packet(t, decision.seen, phases):
-                    decision.signals.append(signal.name)
-            self._resets.note(side, decision.seen.segment, frame)
-            if decision.taken is None:
-                self._ends.received(t, 1 - side, decision.seen.segment)
-        self._inject(decision)
-        return decision
+        if segment is None:
+            self._decide(decision, {}, (t, side, number))
+            return decision
+        decision.seen = seen = self._ends.sent(t, side, segment)
+        phases = {key: reader.observe(seen) for key, reader in self._reading.items()}
+        if self._start is None:
+            self._start = t
+        self._decide(decision, phases, (t, side, number))
+        for signal in self._signals:
+            if signal.packet(t, seen, phases):
+                decision.signals.append(signal.name)
+        if self._resets is not None:
+            self._resets.note(side, segment, frame)
+        if decision.taken is None:
+            self._owed = t, 1 - side, segment
+        return self._done(decision, t)
+
+    def _decide(
+        self,
+        decision: Decision,
+        phases: Mapping[str | None, tuple[Occurrence, ...]],
+        at: tuple[int, int, int],
+    ) -> None:
+        """Let every fault have its say, each as things were when the frame arrived."""
+        seen = decision.seen
+        before = [
+            (run, run.governs, seen is not None and run.meets(seen, phases)) for run in self._faults
+        ]
+        for run, governed, met in before:
+            if governed or met:
+                taken = self._one_fault(run, decision, (governed, met), at)
+                decision.taken = decision.taken or taken
 
     def _one_fault(
-        self,
-        run: FaultRun,
-        decision: Decision,
-        phases: dict[str | None, tuple[Occurrence, ...]],
-        at: tuple[int, int, int],
+        self, run: FaultRun, decision: Decision, was: tuple[bool, bool], at: tuple[int, int, int]
     ) -> str | None:
-        t, side, number = at
-        towards = _HOSTS[1 - side]
-        governed = run.stage is Stage.ACTIVE
-        met = decision.seen is not None and run.meets(decision.seen, phases)
+        (governed, met), (t, side, number) = was, at
         if met:
-            governed = run.step_on_packet(t, number, governed=governed)
+            governed = run.step_on_packet(t, number)
             decision.notes += self._edges(run, t, number, decision)
-        reason = run.take(towards, governed=governed, own=met)
+        reason = run.take(_HOSTS[1 - side], governed=governed, own=met)
         if reason is not None and decision.seen is not None:
             run.count(decision.seen)
         elif reason is not None:
@@ -140,18 +172,32 @@ class Core:
             notes.append(Note("fault", "start" if name == "active" else "ok", data))
             self._tell_signals(t, name, run.fault.name, decision)
             for other in self._faults:
-                if other.event(t, name, run.fault.name):
+                # its own beginning is what armed its heal, not what the heal waits for
+                if other is not run and other.event(t, name, run.fault.name):
                     notes += self._edges(other, t, None, decision)
         return notes
 
     def _tell_signals(self, t: int, name: str, fault: str | None, decision: Decision) -> None:
         decision.signals += [one.name for one in self._signals if one.event(t, name, fault)]
 
-    def _inject(self, decision: Decision) -> None:
+    def _done(self, decision: Decision, t: int) -> Decision:
+        if decision.notes or decision.signals:
+            self._inject(decision, t)
+            awaited = self._awaited_commands()
+            self._reading = {key: one for key, one in self._readers.items() if key in awaited}
+        return decision
+
+    def _inject(self, decision: Decision, t: int) -> None:
+        if self._resets is None:
+            return
         for run in self._faults:
             for injection in run.injections():
+                self.settle()
                 side = _HOSTS.index(injection.to)
                 for frame in self._resets.towards(side):
+                    made = parse_ethernet(frame)
+                    if made is not None:  # that end's view: this connection is over
+                        self._ends.received(t, side, made)
                     run.made += 1
                     decision.injected.append(
                         Injected(
@@ -168,13 +214,16 @@ class Core:
         for run in self._faults:
             if run.event(t, name, None):
                 decision.notes += self._edges(run, t, None, decision)
-        self._inject(decision)
-        return decision
+        return self._done(decision, t)
 
     def due(self) -> int | None:
         """When `tick` must be called next, if no frame comes before."""
-        waiting: list[FaultRun | Signal] = [*self._faults, *self._signals]
-        return min((t for one in waiting if (t := one.due(self._start)) is not None), default=None)
+        first = None
+        for one in self._timed:
+            t = one.due(self._start)
+            if t is not None and (first is None or t < first):
+                first = t
+        return first
 
     def tick(self, t: int) -> Decision:
         """Let the time pass: delays that are over, and triggers that are times."""
@@ -183,8 +232,7 @@ class Core:
             if run.tick(t, self._start):
                 decision.notes += self._edges(run, t, None, decision)
         decision.signals += [one.name for one in self._signals if one.tick(t, self._start)]
-        self._inject(decision)
-        return decision
+        return self._done(decision, t)
 
     def summary(self) -> list[Note]:
         """For each fault: whether it took effect, what it took, and if it never fired, why not."""
@@ -194,9 +242,11 @@ class Core:
         ]
 
     def _why_not(self, run: FaultRun) -> str | None:
+        trigger = run.fault.at
+        if run.stage is Stage.DELAYED:
+            return f"the cell ended before {trigger} was over"
         if run.stage is not Stage.WAITING:
             return None
-        trigger = run.fault.at
         if isinstance(trigger, PhaseTrigger):
             return self._readers[trigger.command].why_not(trigger.phase)
         if self._start is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netdiag.faults import Fault
     from netdiag.faults.fate import Host, Injection
+    from netdiag.faults.trigger import Trigger
     from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
@@ -58,16 +59,39 @@ class FaultRun:
             else (self._heal if self.stage is Stage.ACTIVE else None)
         )
 
+    @property
+    def governs(self) -> bool:
+        """Whether its verb now decides the fate of frames."""
+        return self.stage in _GOVERNS
+
+    @property
+    def pending(self) -> tuple[Trigger, ...]:
+        """The triggers that it waits for, now or later."""
+        if self.stage is Stage.WAITING:
+            return tuple(t for t in (self.fault.at, self.fault.heal) if t is not None)
+        later = self.fault.heal if self.stage in (Stage.DELAYED, Stage.ACTIVE) else None
+        return () if later is None else (later,)
+
+    def may_take(self, towards: Host) -> bool:
+        """Whether the next frame to that host can be taken, depending on what it is or not."""
+        if self.stage is Stage.WAITING:
+            return self.fault.at.takes_own_packet
+        return self.governs and isinstance(self.fault.do.fate(towards), Drop)
+
     def meets(self, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]) -> bool:
         """Whether this packet meets the trigger that the fault waits for now."""
         waiting = self._waiting
         return waiting is not None and waiting.packet(seen, phases)
 
-    def step_on_packet(self, t: int, number: int, *, governed: bool) -> bool:
-        """Its trigger's packet is here: step on; returns whether the fault governs it, too."""
+    def step_on_packet(self, t: int, number: int) -> bool:
+        """Its trigger's packet is here: step on; returns whether the fault governs it, too.
+
+        A packet that heals was met while the fault was active, so it is taken unless its trigger
+        says `packet: delivered`.
+        """
         waiting = self._waiting
         if waiting is None:
-            return governed
+            return self.governs
         self._met(t, waiting, number)
         if self._at is waiting:
             return waiting.trigger.takes_own_packet
@@ -126,7 +150,7 @@ class FaultRun:
         A trigger takes its own packet whatever the verb does with the rest (a reset lets the rest
         pass); a one-way blackhole spares the packets of the other way.
         """
-        if not (governed or self.stage is Stage.HEALING):
+        if not governed:
             return None
         fate = self.fault.do.fate(towards)
         if isinstance(fate, Drop):

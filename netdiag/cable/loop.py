@@ -5,16 +5,19 @@ Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (
 signals (triggers that start a producer) and `seen` (which connections had frames, and their labels,
 so that somebody may look at their sockets); in come the client's events and `stop`. Of two waiting
 frames the older goes first, by the kernel's time stamps, so the order on the tape is the order on
-the wire.
+the wire. A frame whose fate is certain goes on before it is looked at: nobody waits for our
+thoughts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import ipaddress
 import json
 import select
 import struct
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from netdiag.cable.tape import Tape
     from netdiag.recording import Json
-    from netdiag.tcp.wire import Segment
+    from netdiag.tcp.flows import Observation
+    from netdiag.tcp.labels import Label
 
 _FRAME = 262144
 _ANCILLARY = 64
@@ -34,10 +38,12 @@ _SCM_TIMESTAMPNS = 35
 _STAMP = struct.Struct("qq")
 _BATCH = 256
 _SEEN_EVERY: Final = 5_000_000
+_SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
+_STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
+_TAPE_FAILED: Final = 3
 
 Ports = tuple["socket.socket", "socket.socket"]
-Connection = tuple[bytes, int, bytes, int]
 
 
 class CableLoop:
@@ -49,7 +55,8 @@ class CableLoop:
         self._tape = tape
         self._control = control
         self._pending: list[tuple[int, bytes] | None] = [None, None]
-        self._seen: dict[Connection, set[str]] = {}
+        self._full = [False, False]  # whether the port may hold more than the pending frame
+        self._seen: dict[int, tuple[Observation, set[Label]]] = {}
         self._seen_at = 0
         self._going = True
 
@@ -57,17 +64,32 @@ class CableLoop:
         """Forward until told to stop; then write the tape's statistics and report. Returns an exit
         code.
         """
+        gc.freeze()
+        gc.set_threshold(100_000)  # a collection in mid-frame would be a delay on the wire
+        try:
+            self._forward()
+            self._finish(dropped())
+        except OSError as err:
+            self._tell_note(Note("tape", "fail", {"reason": str(err)}), time.monotonic_ns())
+            print(f"the cable cannot go on: {err}", file=sys.stderr)
+            return _TAPE_FAILED
+        return 0
+
+    def _forward(self) -> None:
         poll = select.poll()
-        for readable in (*self._ports, self._control):
-            poll.register(readable, select.POLLIN)
+        sides = {port.fileno(): side for side, port in enumerate(self._ports)}
+        for fd in (*sides, self._control.fileno()):
+            poll.register(fd, select.POLLIN)
         while self._going:
-            poll.poll(self._patience())
+            ready = poll.poll(self._patience())
+            for fd, _ in ready:
+                if fd in sides:
+                    self._full[sides[fd]] = True
+                else:
+                    self._take_control()
             self._forward_batch()
             self._tick(time.monotonic_ns())
-            self._take_control()
             self._tape.flush()
-        self._finish(dropped())
-        return 0
 
     def _finish(self, dropped: tuple[int, int]) -> None:
         for note in self._core.summary():
@@ -92,33 +114,34 @@ class CableLoop:
         return self._seen_at + _SEEN_EVERY if self._seen else None
 
     def _forward_batch(self) -> None:
-        offset = time.monotonic_ns() - time.time_ns()
+        """Forward what had come when poll returned. What came later waits for the next poll, so
+        that an older frame of the other side is not overtaken.
+        """
+        now, offset = _clocks()
         for _ in range(_BATCH):
             side = self._oldest(offset)
-            if side is None:
-                break
             arrived = self._pending[side]
+            if arrived is None or arrived[0] > now:
+                break
             self._pending[side] = None
-            if arrived is not None:
-                self._one(side, *arrived)
+            self._one(side, *arrived)
 
-    def _oldest(self, offset: int) -> int | None:
-        """Fill both lookaheads; the side whose frame came first, None when nothing waits."""
+    def _oldest(self, offset: int) -> int:
+        """Fill both lookaheads; the side whose frame came first, if there is one."""
         pending = self._pending
         for side in (0, 1):
-            if pending[side] is None:
+            if pending[side] is None and self._full[side]:
                 pending[side] = self._receive(side, offset)
         first, second = pending
-        if first is None or second is None:
-            return 0 if first is not None else 1 if second is not None else None
-        return 0 if first[0] <= second[0] else 1
+        if first is None:
+            return 1
+        return 0 if second is None or first[0] <= second[0] else 1
 
     def _receive(self, side: int, offset: int) -> tuple[int, bytes] | None:
         try:
             frame, extra, _, _ = self._ports[side].recvmsg(_FRAME, _ANCILLARY)
-        except BlockingIOError:
-            return None
-        except OSError:
+        except OSError:  # nothing there, or the link is down
+            self._full[side] = False
             return None
         for _, kind, data in extra:
             if kind == _SCM_TIMESTAMPNS:
@@ -127,33 +150,48 @@ class CableLoop:
         return time.monotonic_ns(), frame
 
     def _one(self, side: int, t: int, frame: bytes) -> None:
-        due = self._core.due()
+        core, tape = self._core, self._tape
+        due = core.due()
         if due is not None and due <= t:
-            self._tick(due)
-        decision = self._core.frame(t, side, frame, self._tape.next_number)
-        self._tape.arrived(side, t, frame, decision.taken)
-        if decision.taken is None:
-            self._deliver(1 - side, frame, None)
+            self._tick(t)
+        if core.certain(side):
+            leaves = self._send(1 - side, frame)
+            decision = core.frame(t, side, frame, tape.next_number)
+            tape.arrived(side, t, frame)
+            tape.left(1 - side, leaves, frame)
+        else:
+            decision = core.frame(t, side, frame, tape.next_number)
+            if decision.taken is None:
+                leaves = self._send(1 - side, frame)
+                tape.arrived(side, t, frame)
+                tape.left(1 - side, leaves, frame)
+            else:
+                tape.arrived(side, t, frame, decision.taken)
         self._act(decision, t)
+        core.settle()
         if decision.seen is not None:
-            self._saw(decision.seen.segment, side, decision.seen.label.text)
+            self._saw(decision.seen)
 
-    def _deliver(self, side: int, frame: bytes, comment: str | None) -> None:
-        # stamped before it is sent: the answer, stamped by the kernel, must not seem to come first
-        leaves = time.monotonic_ns()
+    def _send(self, side: int, frame: bytes) -> int:
+        """Hand a frame to the host on `side`; returns when it left.
+
+        It is stamped before it is sent: the answer, stamped by the kernel, must not seem to come
+        first.
+        """
         port = self._ports[side]
         while True:
+            leaves = time.monotonic_ns()
             try:
                 port.send(frame)
             except BlockingIOError:
                 select.select([], [port], [], 1.0)
                 continue
-            break
-        self._tape.left(side, leaves, frame, comment)
+            return leaves
 
     def _act(self, decision: Decision, t: int) -> None:
         for injected in decision.injected:
-            self._deliver(injected.side, injected.frame, injected.comment)
+            leaves = self._send(injected.side, injected.frame)
+            self._tape.left(injected.side, leaves, injected.frame, injected.comment)
         for note in decision.notes:
             at = note.data.get("at")
             self._tell_note(note, at if isinstance(at, int) else t)
@@ -165,41 +203,32 @@ class CableLoop:
             self._act(self._core.tick(due), due)
         if self._seen and now >= self._seen_at + _SEEN_EVERY:
             self._seen_at = now
-            rows: list[Json] = [
-                [
-                    str(ipaddress.ip_address(client)),
-                    cport,
-                    str(ipaddress.ip_address(server)),
-                    sport,
-                    *sorted(labels),
-                ]
-                for (client, cport, server, sport), labels in self._seen.items()
-            ]
+            rows = [_row(seen, labels) for seen, labels in self._seen.values()]
             self._seen = {}
-            self._tell({"seen": rows, "t": now}, urgent=False)
+            for at in range(0, len(rows), _SEEN_ROWS):
+                self._tell({"seen": rows[at : at + _SEEN_ROWS], "t": now}, urgent=False)
 
-    def _saw(self, segment: Segment, side: int, label: str) -> None:
-        client, server = (segment.src, segment.sport), (segment.dst, segment.dport)
-        if side == 1:
-            client, server = server, client
-        self._seen.setdefault((*client, *server), set()).add(label)
+    def _saw(self, seen: Observation) -> None:
+        known = self._seen.get(seen.flow)
+        if known is None:
+            self._seen[seen.flow] = seen, {seen.label}
+        else:
+            known[1].add(seen.label)
 
     def _take_control(self) -> None:
-        while True:
+        while self._going:
             try:
                 message = self._control.recv(65536)
             except BlockingIOError:
                 return
-            if not message:
-                self._going = False
-                return
-            order = json.loads(message)
-            if order.get("stop"):
-                self._going = False
-                return
+            except ConnectionError:
+                message = b""
+            order = json.loads(message) if message else {}
             if "event" in order:
                 now = time.monotonic_ns()
                 self._act(self._core.event(now, order["event"]), now)
+            else:
+                self._going = False
 
     def _tell_note(self, note: Note, t: int) -> None:
         self._tell({"note": note.what, "outcome": note.outcome, "data": note.data, "t": t})
@@ -216,3 +245,30 @@ class CableLoop:
                         select.select([], [self._control], [], 1.0)
                         continue
                 return
+
+
+def _clocks() -> tuple[int, int]:
+    """CLOCK_MONOTONIC now, and what to add to a wall-clock stamp for it, both ns.
+
+    Read again when something came between the two clocks: every stamp of a batch depends on it.
+    """
+    for _ in range(4):
+        before = time.monotonic_ns()
+        wall = time.time_ns()
+        after = time.monotonic_ns()
+        if after - before < _STEADY:
+            break
+    return after, (before + after) // 2 - wall
+
+
+def _row(seen: Observation, labels: set[Label]) -> Json:
+    """A connection that had frames: client's address and port, server's, labels."""
+    segment = seen.segment
+    ends = ((segment.src, segment.sport), (segment.dst, segment.dport))
+    (client, cport), (server, sport) = ends if seen.side == 0 else ends[::-1]
+    names = sorted(label.text for label in labels)
+    return [_address(client), cport, _address(server), sport, *names]
+
+
+def _address(raw: bytes) -> str:
+    return str(ipaddress.ip_address(raw))

@@ -16,29 +16,34 @@ if TYPE_CHECKING:
 
 
 class Resets:
-    """Remembers a frame of each connection, so that a RST can be made after its likeness."""
+    """Remembers the hardware addresses of each connection, so that a RST can be made for it."""
 
     def __init__(self, ends: BothEnds) -> None:
         self._ends = ends
-        self._frames: dict[Pair, tuple[int, bytes]] = {}
+        self._macs: dict[Pair, tuple[bytes, bytes]] = {}
 
     def note(self, side: int, segment: Segment, frame: bytes) -> None:
         """A frame that the host on `side` sent."""
         own, peer = (segment.src, segment.sport), (segment.dst, segment.dport)
-        self._frames[(*own, *peer) if side == 0 else (*peer, *own)] = side, frame
+        receiver, sender = frame[:6], frame[6:12]
+        if side == 0:
+            self._macs[(*own, *peer)] = sender, receiver
+        else:
+            self._macs[(*peer, *own)] = receiver, sender
 
     def towards(self, side: int) -> list[bytes]:
         """One RST for the host on `side` and each connection that it believes in."""
-        from netdiag.packets import reset_like  # noqa: PLC0415 - scapy, only where a fault needs it
+        from netdiag.packets import reset  # noqa: PLC0415 - scapy, only where a fault needs it
 
         made = []
         for pair, flow in self._ends.open_at(side):
-            if pair in self._frames:
-                sender, frame = self._frames[pair]
+            if pair in self._macs:
+                macs = self._macs[pair]
+                ends = pair[:2], pair[2:]
                 made.append(
-                    reset_like(
-                        frame,
-                        reverse=sender == side,
+                    reset(
+                        (macs[1 - side], macs[side]),
+                        (ends[1 - side], ends[side]),
                         seq=flow.received_next(side),
                         ack=flow.next_seq(side),
                     )

@@ -81,6 +81,11 @@ class Signal:
         self._waiting: Waiting | None = Waiting(trigger)
         self._due: int | None = None
 
+    @property
+    def pending(self) -> tuple[Trigger, ...]:
+        """The trigger that it waits for; none once it is met."""
+        return () if self._waiting is None else (self._waiting.trigger,)
+
     def packet(
         self, t: int, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]
     ) -> bool:

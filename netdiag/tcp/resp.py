@@ -53,10 +53,15 @@ class _Open:
 
 
 class RespReader:
-    """Reads one direction of one connection; `commands` says which one it is (the client's)."""
+    """Reads one direction of one connection; `commands` says which one it is (the client's).
 
-    def __init__(self, *, commands: bool) -> None:
+    `keep` bytes of a value and `items` values of a message are kept.
+    """
+
+    def __init__(self, *, commands: bool, keep: int = KEEP, items: int = ITEMS) -> None:
         self.commands = commands
+        self._keep = keep
+        self._most = items
         self.unreadable: str | None = None  # the reason, once there is one
         self.open_start: int | None = None  # where the message begins that is not whole yet
         self.open_name: bytes | None = None  # its first string, as sent: of a command, its name
@@ -80,6 +85,12 @@ class RespReader:
         begin = self.offset
         while at < size and self.unreadable is None:
             self.offset = begin + at
+            if self.commands and self.open_start is None:
+                whole = _plain_command(data, at, self._keep)
+                if whole is not None:
+                    words, at = whole
+                    messages.append(Message(self.offset, begin + at, "command", words))
+                    continue
             at = self._payload(data, at) if self._bulk_left >= 0 else self._header(data, at)
             self.offset = begin + at
             while self._ready is not None:
@@ -162,7 +173,7 @@ class RespReader:
         if not words:  # an empty line: servers pass over it
             self.open_start = None
             return
-        self._ready = (tuple(word[:KEEP] for word in words[:ITEMS]),)
+        self._ready = (tuple(word[: self._keep] for word in words[: self._most]),)
 
     def _take(self, marker: int, body: bytes) -> None:
         """A whole header: a value, the length of one, or the beginning of an aggregate."""
@@ -193,7 +204,7 @@ class RespReader:
             self._ready = ((),)
 
     def _take_line(self, marker: int, body: bytes) -> None:
-        value: Value = body[:KEEP]
+        value: Value = body[: self._keep]
         if marker == ord(":"):
             value = _integer(body)
             if value is None:
@@ -204,14 +215,14 @@ class RespReader:
         elif marker == ord("#"):
             value = int(body == b"t")
         elif marker == ord("-"):
-            value = ErrorReply(body[:KEEP])
+            value = ErrorReply(body[: self._keep])
         self._ready = (value,)
 
     def _payload(self, data: bytes, at: int) -> int:
         """Take what there is of a bulk's payload and of the CRLF behind it."""
         if self._bulk_left:
             step = min(self._bulk_left, len(data) - at)
-            room = KEEP - len(self._kept)
+            room = self._keep - len(self._kept)
             if room > 0:
                 self._kept += data[at : at + min(step, room)]
             self._bulk_left -= step
@@ -234,7 +245,7 @@ class RespReader:
         while self._stack:
             top = self._stack[-1]
             top.left -= 1
-            if self._items < ITEMS:
+            if self._items < self._most:
                 self._items += 1
                 top.items.append(value)
             if len(self._stack) == 1 and self.open_name is None and len(top.items) == 1:
@@ -251,6 +262,31 @@ class RespReader:
         kind: Kind = "command" if self.commands else "push" if self.open_push else "reply"
         messages.append(Message(start, self.offset, kind, value))
         self._forget()
+
+
+def _plain_command(data: bytes, at: int, keep: int) -> tuple[tuple[bytes, ...], int] | None:
+    """A whole command of up to nine short words at `at`, and its end: nearly every command there
+    is, at a fraction of the general way's cost. None: take that way.
+    """
+    # *3\r\n$5\r\nBRPOP\r\n...: one digit of a count, one or two of each length
+    if data[at : at + 1] != b"*" or data[at + 2 : at + 5] != b"\r\n$":
+        return None
+    count = data[at + 1] - 48
+    if not 1 <= count <= 9:
+        return None
+    words = []
+    at += 4
+    for _ in range(count):
+        end = data.find(b"\r\n", at, at + 5)
+        digits = data[at + 1 : end]
+        if end < 0 or data[at] != _BULK or not digits.isdigit():
+            return None
+        size = int(digits)
+        at = end + 4 + size
+        if size > keep or data[at - 2 : at] != b"\r\n":
+            return None
+        words.append(data[end + 2 : at - 2])
+    return tuple(words), at
 
 
 def _integer(body: bytes) -> int | None:
