@@ -119,7 +119,7 @@ def _run() -> int:
         return _USAGE
     except NetdiagError as err:
         click.echo(f"netdiag: {err}", err=True)
-        return err.exit_code
+        return _NO_OUTPUT if err.exit_code == NetdiagError.exit_code else err.exit_code
     except Exception as err:  # noqa: BLE001 - a crash is no verdict, so it must not exit with 1
         traceback.print_exc()
         click.echo(
