@@ -120,7 +120,13 @@ class _Story:
             return "unknown", "the recording ends before the queue was looked at"
         if queue[name]:
             return "stuck", "still in the queue: nobody asked for it"
+        if reply is not None and self._on_its_way(reply):
+            return "unknown", f"left the server {self._at(reply.left)}, just before the cell ended"
         return "lost", self._where(reply)
+
+    def _on_its_way(self, reply: Reply) -> bool:
+        """Whether the cell ended before the consumer could have read what reached its host."""
+        return reply.arrived is not None and self._moments.end - reply.arrived < _SOON
 
     def _received(self, pushed: int, got: int, reply: Reply | None) -> tuple[str, str]:
         between = any(
