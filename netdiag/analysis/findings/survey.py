@@ -1,0 +1,139 @@
+"""A capture's facts -> what rules ask of the whole of it, computed once.
+
+The rule: which connections share a path is told by the server's address and port, and nothing here
+guesses at what was not captured.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.tcp.facts import Opening
+from netdiag.tcp.labels import Label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netdiag.tcp.facts import CaptureFacts, ConnectionFacts, SideFacts
+
+SECOND: Final = 1_000_000_000
+PATIENT: Final = 3  # so many retransmissions without an answer are no accident
+NAMES: Final = ("client", "server")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The facts, and connections by their server's endpoint."""
+
+    capture: CaptureFacts
+    by_server: Mapping[str, tuple[ConnectionFacts, ...]]
+
+    @property
+    def end(self) -> int:
+        """The time of the last frame, ns."""
+        return self.capture.totals.last_at
+
+    def beside(self, connection: ConnectionFacts) -> tuple[ConnectionFacts, ...]:
+        """The other connections to the same server."""
+        return tuple(
+            other
+            for other in self.by_server[connection.server.endpoint]
+            if other.number != connection.number
+        )
+
+    def survived(self, connection: ConnectionFacts) -> int:
+        """The longest silence (ns) to this server that an answer ended, over all connections."""
+        return max(
+            (
+                one.silence.ns
+                for one in self.by_server[connection.server.endpoint]
+                if one.silence is not None and _went_on(one)
+            ),
+            default=0,
+        )
+
+    def wider(self, connection: ConnectionFacts, at_ns: int) -> bool:
+        """Whether others to the same server, which had not been silent, got no answer then, too."""
+        return any(
+            lost is not None and lost <= at_ns + SECOND and (other.ended_at or self.end) >= at_ns
+            for other in self.beside(connection)
+            for lost in (given_up_since(other),)
+            if other.silence is None or other.silence.ns < _BUSY
+        )
+
+
+_BUSY: Final = 60 * SECOND
+
+
+def survey(capture: CaptureFacts) -> Survey:
+    """Look over a capture once."""
+    servers: dict[str, list[ConnectionFacts]] = defaultdict(list)
+    for connection in capture.connections:
+        servers[connection.server.endpoint].append(connection)
+    return Survey(capture, {name: tuple(ones) for name, ones in servers.items()})
+
+
+def _went_on(connection: ConnectionFacts) -> bool:
+    """Whether the longest silence ended in an exchange: what broke it was answered, not by RST."""
+    silence = connection.silence
+    return (
+        silence is not None
+        and silence.label is not Label.RST
+        and silence.answer_frame > 0
+        and silence.answer_label is not Label.RST
+    )
+
+
+def established(connection: ConnectionFacts) -> bool:
+    """Whether both sides took it for established, as far as the capture shows."""
+    return connection.opening in (Opening.COMPLETE, Opening.MID_STREAM)
+
+
+def judgeable(connection: ConnectionFacts) -> bool:
+    """Whether a missing answer means anything: established, and both directions were captured."""
+    return (
+        established(connection)
+        and connection.one_sided < 0
+        and connection.client.frames > 0
+        and connection.server.frames > 0
+    )
+
+
+def unanswered_since(own: SideFacts, peer: SideFacts) -> int | None:
+    """Since when (ns) this side asks in vain; None when it does not.
+
+    It asks by PATIENT retransmissions or zero-window probes, or by two keepalive probes in a row
+    (one, when the kernel then killed the connection with an RST).
+    """
+    chain = own.chain
+    if chain is not None and not chain.acknowledged and chain.retransmissions >= PATIENT:
+        return chain.first_sent_at or chain.first_at
+    probes = own.zero_probes
+    if probes is not None and probes.unanswered_row >= PATIENT:
+        return max(peer.last_at, probes.first_at)
+    probes = own.keepalive
+    if probes is not None and probes.unanswered_row >= (1 if own.rst_at else 2):
+        row = probes.unanswered_row - 1
+        return probes.last_at - max(0, probes.interval_ns) * row
+    return None
+
+
+def given_up_since(connection: ConnectionFacts) -> int | None:
+    """Since when (ns) either side of an established connection asks in vain."""
+    if not judgeable(connection):
+        return None
+    client, server = connection.sides
+    times = [unanswered_since(client, server), unanswered_since(server, client)]
+    return min((one for one in times if one is not None), default=None)
+
+
+def slack(connection: ConnectionFacts) -> int:
+    """How long (ns) what was on its way may still pass here: two round trips, and some more."""
+    return 2 * connection.rtt_ns + SECOND // 20 if connection.rtt_ns >= 0 else SECOND
+
+
+def host(endpoint: str) -> str:
+    """The address of an endpoint, without its port."""
+    return endpoint.rpartition(":")[0]
