@@ -81,15 +81,19 @@ class CableLoop:
         for fd in (*sides, self._control.fileno()):
             poll.register(fd, select.POLLIN)
         while self._going:
-            ready = poll.poll(self._patience())
-            for fd, _ in ready:
+            ordered = False
+            for fd, _ in poll.poll(self._patience()):
                 if fd in sides:
                     self._full[sides[fd]] = True
                 else:
-                    self._take_control()
+                    ordered = True
             self._forward_batch()
             self._tick(time.monotonic_ns())
+            if ordered:  # after the frames that came before it
+                self._take_control()
             self._tape.flush()
+        self._full = [True, True]
+        self._forward_batch()  # what came before the order to stop
 
     def _finish(self, dropped: tuple[int, int]) -> None:
         for note in self._core.summary():
@@ -119,25 +123,25 @@ class CableLoop:
         """
         now, offset = _clocks()
         for _ in range(_BATCH):
-            side = self._oldest(offset)
+            side = self._oldest(now, offset)
             arrived = self._pending[side]
             if arrived is None or arrived[0] > now:
                 break
             self._pending[side] = None
             self._one(side, *arrived)
 
-    def _oldest(self, offset: int) -> int:
+    def _oldest(self, now: int, offset: int) -> int:
         """Fill both lookaheads; the side whose frame came first, if there is one."""
         pending = self._pending
         for side in (0, 1):
             if pending[side] is None and self._full[side]:
-                pending[side] = self._receive(side, offset)
+                pending[side] = self._receive(side, now, offset)
         first, second = pending
         if first is None:
             return 1
         return 0 if second is None or first[0] <= second[0] else 1
 
-    def _receive(self, side: int, offset: int) -> tuple[int, bytes] | None:
+    def _receive(self, side: int, now: int, offset: int) -> tuple[int, bytes] | None:
         try:
             frame, extra, _, _ = self._ports[side].recvmsg(_FRAME, _ANCILLARY)
         except OSError:  # nothing there, or the link is down
@@ -147,7 +151,7 @@ class CableLoop:
             if kind == _SCM_TIMESTAMPNS:
                 seconds, nanoseconds = _STAMP.unpack_from(data)
                 return seconds * 1_000_000_000 + nanoseconds + offset, frame
-        return time.monotonic_ns(), frame
+        return now, frame
 
     def _one(self, side: int, t: int, frame: bytes) -> None:
         core, tape = self._core, self._tape

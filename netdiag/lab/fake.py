@@ -62,7 +62,7 @@ class FakeLab:
         self._hosts[side].settimeout(timeout)
         try:
             return self._hosts[side].recv(_FRAME)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return None
 
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyroute2.iproute.linux import IPRoute
+
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
@@ -77,8 +79,6 @@ class Direct:
 @contextmanager
 def direct() -> Iterator[Direct]:
     """Two hosts joined without a cable."""
-    from pyroute2.iproute.linux import IPRoute
-
     spaces = (new_network_namespace(), new_network_namespace())
     with inside_network(spaces[0]), IPRoute() as here:
         here.link(
