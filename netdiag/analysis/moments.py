@@ -39,7 +39,8 @@ class Moments:
         return next(self.of(lane, *whats), None)
 
     def last(self, lane: str, *whats: str) -> Event | None:
-        return max(self.of(lane, *whats), key=lambda event: event.t, default=None)
+        """The latest; of two at one moment the one that was recorded later."""
+        return max(enumerate(self.of(lane, *whats)), key=_when, default=(0, None))[1]
 
     @property
     def end(self) -> int:
@@ -48,6 +49,10 @@ class Moments:
         if end is not None:
             return end.t
         return self.events[-1].t if self.events else self.origin
+
+
+def _when(numbered: tuple[int, Event]) -> tuple[int, int]:
+    return numbered[1].t, numbered[0]
 
 
 def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]:
