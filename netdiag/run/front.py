@@ -71,7 +71,7 @@ def run_plan(
         stopped = _follow(box, recording, follow, stop)
         code = box.end()
         _once_more(follow, recording)
-    complaints = box.complaints()
+        complaints = box.complaints()
     if code != 0 and stopped is None and not complaints:
         complaints = (_ended_early(code),)
     return RunResult(recording, code, complaints, stopped)
