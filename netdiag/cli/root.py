@@ -58,8 +58,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
         try:
             result = super().invoke(ctx)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
         except SystemExit as err:  # rich's way to say that the reader has gone
             raise _silenced(_READER_GONE) from err
         except OSError as err:
@@ -101,11 +100,7 @@ def entry() -> None:
     _hold_standard_descriptors()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        code = _run()
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("netdiag: interrupted", err=True)
-        code = _INTERRUPTED
+    code = _run()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on there is nothing to tidy up
     sys.exit(code)
@@ -114,6 +109,9 @@ def entry() -> None:
 def _run() -> int:
     try:
         code = group.main(standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("netdiag: interrupted", err=True)
+        return _INTERRUPTED
     except click.ClickException as err:
         err.show()
         return _USAGE
@@ -136,4 +134,6 @@ def _hold_standard_descriptors() -> None:
         fd = os.open(os.devnull, os.O_RDWR)
         if fd > 2:
             os.close(fd)
-            return
+            break
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115, PTH123 - for good
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115, PTH123

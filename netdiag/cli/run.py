@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netdiag.run.front import RunResult
     from netdiag.run.sandbox import Sandbox
 
@@ -39,7 +44,8 @@ def command(scenario: str, jobs: int, out: Path, as_json: bool) -> int:
     """
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
 
-    with sandbox() as box:  # it makes its namespaces while we read the scenario
+    # the sandbox makes its namespaces while we read the scenario
+    with _nothing_to_lose(), sandbox() as box:
         result = _run(box, scenario, jobs, out, quiet=as_json)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
@@ -60,3 +66,21 @@ def _run(box: Sandbox, scenario: str, jobs: int, out: Path, *, quiet: bool) -> R
 
     with progress(plan, quiet=quiet) as follow:
         return run_plan(plan, out=out, jobs=jobs, follow=follow, box=box)
+
+
+@contextmanager
+def _nothing_to_lose() -> Iterator[None]:
+    """Until the run itself listens to signals, Ctrl-C just ends us, and the sandbox with us."""
+
+    def leave(*_: object) -> None:
+        os.write(2, b"netdiag: interrupted before the run began\n")
+        os._exit(128 + signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, before)
