@@ -61,11 +61,11 @@ def side(endpoint: str, **changes: Any) -> SideFacts:
 
 
 def client(**changes: Any) -> SideFacts:
-    return side("10.0.0.1:40000", **changes)
+    return side(**{"endpoint": "10.0.0.1:40000", **changes})
 
 
 def server(**changes: Any) -> SideFacts:
-    return side("10.0.0.2:6379", **changes)
+    return side(**{"endpoint": "10.0.0.2:6379", **changes})
 
 
 def connection(
@@ -98,12 +98,12 @@ def capture(*connections: ConnectionFacts, end: float = 1000.0, **changes: Any) 
 def chain(
     label: Label = Label.RTO_RETRANSMISSION, *, since: float = 1.0, times: int = 6, **changes: Any
 ) -> Chain:
-    """A row of retransmissions whose bytes first passed at `since`, RTO 0.2 s, never answered."""
-    gaps = [0.2 * 2**step for step in range(times)]
+    """A row of retransmissions whose bytes first passed at `since`, RTO 0.208 s, never answered."""
+    gaps = [0.208 * 2**step for step in range(times)]
     made = Chain(
         first_sent_at=at(since), first_at=at(since + gaps[0]), last_at=at(since + sum(gaps)),
         first_frame=10, last_frame=10 + times - 1, retransmissions=times, steps=times,
-        rto_ns=200 * MS, last_gap_ns=round(gaps[-1] * SECOND), length=17, label=label,
+        rto_ns=208 * MS, last_gap_ns=round(gaps[-1] * SECOND), length=17, label=label,
         acknowledged=False,
     )  # fmt: skip
     return replace(made, **changes)

@@ -77,7 +77,9 @@ def _answered_by_reset(connection: ConnectionFacts) -> Evidence | None:
     own, peer = connection.sides[side], connection.sides[1 - side]
     if own.fin_at or connection.reset_answers not in _ASKING:
         return None
-    if not getattr(connection, "reset_bare", False) or not 0 <= connection.reset_delay_ns <= slack(connection):
+    if not getattr(connection, "reset_bare", False) or not 0 <= connection.reset_delay_ns <= slack(
+        connection
+    ):
         return None
     silent = connection.silence.ns if connection.silence is not None else 0
     return Evidence(
@@ -95,7 +97,7 @@ def _never_told(connection: ConnectionFacts) -> Evidence | None:
     """An RST passed, and the side it was for goes on: it did not arrive."""
     side = connection.ended_by
     own, peer = connection.sides[side], connection.sides[1 - side]
-    if peer.rst_at or peer.last_at <= connection.ended_at + slack(connection):
+    if peer.rsts or peer.last_at <= connection.ended_at + slack(connection):
         return None
     told = " until an RST answered that, too" if own.last_at > peer.last_at else ""
     return Evidence(
@@ -116,18 +118,14 @@ def _forged(connection: ConnectionFacts) -> Evidence | None:
     """A side goes on behind its own RST: something else sent that in its name."""
     side = connection.ended_by
     own, peer = connection.sides[side], connection.sides[1 - side]
-    if own.last_frame <= own.rst_frame or own.last_at <= connection.ended_at + slack(connection):
+    probed = own.keepalive.last_at if own.keepalive is not None else 0
+    spoke = max(own.last_data_at, own.fin_at, probed)
+    if spoke <= connection.ended_at + slack(connection):
         return None
-    if own.rsts > 1 and own.labels[Label.RST] == own.rsts and own.count(*_SPEECH) == 0:
-        return None
-    if not own.count(Label.FIN) or own.fin_at < connection.ended_at:
-        spoke = own.last_data_at > connection.ended_at
-        if not spoke and (own.keepalive is None or own.keepalive.last_at < connection.ended_at):
-            return None
     return Evidence(
         f"an RST in the name of {NAMES[side]} {own.endpoint} (frame {own.rst_frame}) ended the "
         f"connection for {peer.endpoint}, but the {NAMES[side]} did not send it: it went on "
-        f"{lasting(own.last_at - connection.ended_at)} later (frame {own.last_frame})",
+        f"{lasting(spoke - connection.ended_at)} later",
         "look for a firewall, proxy or intrusion detection between them that resets connections",
         (own.rst_frame, own.last_frame, peer.last_frame),
         connection.ended_at,
@@ -135,7 +133,6 @@ def _forged(connection: ConnectionFacts) -> Evidence | None:
     )
 
 
-_SPEECH: Final = (Label.DATA, Label.FIN, Label.KEEPALIVE_PROBE)
 _NAMED: Final = {
     Label.KEEPALIVE_PROBE: "a keepalive probe",
     Label.ZERO_WINDOW_PROBE: "a zero-window probe",
