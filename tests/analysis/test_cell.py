@@ -1,0 +1,186 @@
+"""A cell, put together; and everything that makes it UNKNOWN."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pytest import param
+
+from netdiag.analysis import Analysis, CellAnalysis, Outcome, analyse, model
+from netdiag.analysis.cell import analyse_cell
+from netdiag.analysis.fields import ABOUT
+from netdiag.analysis.schema import analysis_schema
+from netdiag.recording import CellFiles, Event, read_events
+
+from .recorded import RECORDINGS, analysed, copy, event, files, plan_of
+
+NAMES = sorted(path.name for path in RECORDINGS.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize(("name", "outcomes"), [
+    param("brpop-zombie", {"zombie": "PASS", "keepalive": "PASS", "read-timeout": "PASS"}),
+    param("reply-lost", {"reply-lost": "PASS"}),
+    param("request-in-flight", {"default-retries": "PASS", "five-retries": "PASS"}),
+    param("missed", {"missed": "UNKNOWN"}),
+    param("healthy", {"patient": "PASS", "hasty": "PASS"}),
+    param("repeats", {f"kept~{number}": "PASS" for number in range(1, 6)}),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_stored_recordings_keep_their_outcomes(name: str, outcomes: dict[str, str]) -> None:
+    assert {cell.id: cell.outcome.value for cell in analysed(name).cells} == outcomes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_recording_gives_the_same_json(name: str) -> None:
+    again = analyse(copy_free(name), plan_of(name))
+    assert json.dumps(again.to_json()) == json.dumps(analysed(name).to_json())
+
+
+def copy_free(name: str) -> Any:
+    from netdiag.recording import Recording  # noqa: PLC0415
+
+    return Recording(RECORDINGS / name)
+
+
+Spoil = Callable[[list[Event]], list[Event]]
+
+
+def without(*whats: str) -> Spoil:
+    return lambda events: [one for one in events if one.what not in whats]
+
+
+def with_(*more: Event) -> Spoil:
+    return lambda events: [*events, *more]
+
+
+def summary(**changed: object) -> Spoil:
+    """The cable's last word on its fault, changed."""
+    return lambda events: [
+        Event(one.t, one.lane, one.what, one.outcome, {**one.data, **changed})  # type: ignore[dict-item]
+        if one.what == "fault_summary" else one for one in events]
+
+
+def spoilt(tmp_path: Path, change: Spoil) -> CellAnalysis:
+    recording = copy("brpop-zombie", tmp_path)
+    held = recording.cell("zombie")
+    events = change(list(read_events(held.events)))
+    held.events.write_bytes(b"".join(one.line() for one in events))
+    return analyse(recording, plan_of("brpop-zombie")).cells[0]
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    param(lambda events: [], "the cell never began", id="no event"),
+    param(lambda events: [one for one in events if (one.what, one.outcome) != ("cell", "ok")],
+          "the cell was interrupted before its end", id="no end"),
+    param(with_(event(1e6, "netdiag", "cell", "fail", reason="no memory left")), "no memory left",
+          id="failed"),
+    param(with_(event(1, "cable", "crash", "fail", code=-9)),
+          "the cable ended before the cell did (code -9)", id="the cable died"),
+    param(lambda events: [one for one in without("fault")(summary(
+              why_not="no packet reached the phase")(events))],
+          "fault cut never took effect: no packet reached the phase", id="missed"),
+    param(without("fault", "fault_summary"),
+          "fault cut never took effect: its trigger never came", id="missed, and nothing said"),
+    param(summary(taken={}), "fault cut took effect but touched no packet", id="touched nothing"),
+    param(lambda events: [*without("call")(events), event(1, "client.app", "exit", "fail", code=1,
+                                                          said="No module named redis")],
+          "the client ended with code 1 before its first call: No module named redis; see "
+          "logs/client.log of the cell", id="the client never began"),
+])
+def test_what_makes_a_cell_unknown(change: Spoil, why: str, tmp_path: Path) -> None:
+    cell = spoilt(tmp_path, change)
+    assert cell.outcome is Outcome.UNKNOWN
+    assert why in cell.unknown
+
+
+def test_frames_that_the_recorder_lost_make_a_cell_unknown(tmp_path: Path) -> None:
+    recording = copy("brpop-zombie", tmp_path)
+    tape = recording.cell("zombie").tape
+    tape.write_bytes(tape.read_bytes()[:-40])
+    zombie, *others = analyse(recording, plan_of("brpop-zombie")).cells
+    assert zombie.outcome is Outcome.UNKNOWN
+    assert zombie.unknown == ("the tape is not whole, so frames may be missing on it",)
+    assert [cell.outcome for cell in others] == [Outcome.PASS, Outcome.PASS]
+
+
+def test_a_tape_that_is_gone_makes_a_cell_unknown(tmp_path: Path) -> None:
+    recording = copy("brpop-zombie", tmp_path)
+    recording.cell("zombie").tape.unlink()
+    zombie = analyse(recording, plan_of("brpop-zombie")).cells[0]
+    assert zombie.unknown == ("the tape is not whole, so frames may be missing on it",)
+
+
+def test_a_cell_that_was_cut_short_tells_what_it_has(tmp_path: Path) -> None:
+    """Every third line from the end removed: never green, and the timeline only gets shorter."""
+    recording = copy("brpop-zombie", tmp_path)
+    held = recording.cell("zombie")
+    lines = held.events.read_bytes().splitlines(keepends=True)
+    before = len(analysed("brpop-zombie").cells[0].timeline)
+    for length in range(len(lines) - 1, 0, -3):
+        held.events.write_bytes(b"".join(lines[:length]) + lines[length][:7])
+        cell = analyse_cell(plan_of("brpop-zombie").cells[0], held)
+        assert cell.outcome is Outcome.UNKNOWN
+        assert not cell.unknown[0].startswith("the judge crashed")
+        assert len(cell.timeline) <= before
+        before = len(cell.timeline)
+
+
+@given(st.data())
+def test_damaged_events_never_stop_the_analysis(data: st.DataObject) -> None:
+    """A line that is something else: a cell comes out, and never because the judge crashed."""
+    import tempfile  # noqa: PLC0415
+
+    held = files("brpop-zombie", "zombie")
+    lines = held.events.read_bytes().splitlines()
+    where = data.draw(st.integers(0, len(lines) - 1))
+    plain = json.loads(lines[where])
+    key = data.draw(st.sampled_from(sorted(plain["data"]) or ["none"]))
+    plain["data"][key] = data.draw(st.none() | st.text(max_size=3) | st.integers(-9, 9) | st.just(
+        [{"addr": None}]) | st.just({}))
+    lines[where] = json.dumps(plain).encode()
+    with tempfile.TemporaryDirectory() as root:
+        own = CellFiles(Path(root))
+        own.events.write_bytes(b"\n".join(lines))
+        own.tape.write_bytes(held.tape.read_bytes())
+        cell = analyse_cell(plan_of("brpop-zombie").cells[0], own)
+    assert not any(why.startswith("the judge crashed") for why in cell.unknown)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_json_is_what_its_schema_says(name: str) -> None:
+    validator = Draft202012Validator(analysis_schema())
+    plain = json.loads(json.dumps(analysed(name).to_json()))
+    assert [error.message for error in validator.iter_errors(plain)] == []
+
+
+@pytest.mark.parametrize("spoil", [
+    param(lambda plain: plain.pop("cells"), id="no cells"),
+    param(lambda plain: plain.update(version=99), id="another version"),
+    param(lambda plain: plain["cells"][0].update(outcome="FINE"), id="an outcome"),
+    param(lambda plain: plain["cells"][0]["faults"][0].update(began="soon"), id="a time"),
+    param(lambda plain: plain["cells"][0]["messages"][0].pop("fate"), id="no fate"),
+    param(lambda plain: plain["cells"][0].update(packets={"ack": "many"}), id="a count"),
+])
+def test_the_schema_refuses_what_is_none(spoil: Callable[[dict[str, Any]], object]) -> None:
+    plain = json.loads(json.dumps(analysed("brpop-zombie").to_json()))
+    spoil(plain)
+    assert list(Draft202012Validator(analysis_schema()).iter_errors(plain))
+
+
+def test_the_schema_is_a_schema_and_describes_every_field() -> None:
+    schema = analysis_schema()
+    Draft202012Validator.check_schema(schema)
+    classes = {**schema["$defs"], Analysis.__name__: schema}
+    assert {name: set(about) for name, about in ABOUT.items()} == {
+        name: {field.name for field in fields(getattr(model, name))} for name in classes}
+    assert all(is_dataclass(getattr(model, name)) for name in ABOUT)
+    for name, one in classes.items():
+        if name != Analysis.__name__:
+            assert all(field["description"] for field in one["properties"].values())
