@@ -183,8 +183,9 @@ def _group(capture: CaptureFacts, group: Sequence[Finding]) -> FindingView:
         numbers = [number for one in others for number in one.connections]
         frames = [one.frames[0] for one in others if one.frames]
         more = (
-            f"{count(len(others), 'more finding')} like it, at the same server: connections "
-            f"{_numbers(numbers)} (first frames {_numbers(frames)})"
+            f"{count(len(others), 'more finding')} like it, at the same server: "
+            f"{_noun('connection', numbers)} {_numbers(numbers)} "
+            f"({_noun('frame', frames)} {_numbers(frames)})"
         )
     return FindingView(
         first.harm.text,
@@ -205,6 +206,10 @@ def _where(capture: CaptureFacts, finding: Finding) -> str:
         return f"connections {_numbers(numbers)}"
     one = capture.connections[numbers[0]]
     return f"connection {one.number}: {plain(one.client.endpoint)} -> {plain(one.server.endpoint)}"
+
+
+def _noun(noun: str, numbers: Sequence[int]) -> str:
+    return noun if len(numbers) == 1 else noun + "s"
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -143,7 +143,7 @@ def _state(side: SideFacts) -> str:
 
 def _resent(side: SideFacts) -> str:
     parts = [
-        f"{side.count(label)} {_label(label)}"
+        count(side.count(label), _label(label))
         for label in sorted(RETRANSMISSIONS)
         if side.count(label)
     ]
@@ -235,7 +235,7 @@ def _gap(connection: ConnectionFacts, hidden: Sequence[Row]) -> FlowRow:
     for row in hidden:
         name = row.text.replace("_", " ")
         kinds[name] = kinds.get(name, 0) + 1
-    words = ", ".join(f"{number} {name}" for name, number in kinds.items())
+    words = ", ".join(count(number, name, _PLURALS.get(name, "")) for name, number in kinds.items())
     at = moment((hidden[0].t_ns - connection.first_at) / SECOND)
     return FlowRow(at, "...", "", f"{words} left out", "")
 
@@ -258,6 +258,7 @@ def _flow_row(connection: ConnectionFacts, row: Row) -> FlowRow:
     )
 
 
+_PLURALS: Final = {"copy": "copies", "fin": "FINs"}
 _MARKS: Final = {
     SPURIOUS_ROW: "was not needed",
     ANSWERED_ROW: "answered",

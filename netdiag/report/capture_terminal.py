@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netdiag.report.capture import CaptureView, ConnectionRow, FindingView
     from netdiag.report.capture_flow import FlowView
 
-_WIDE: Final = 100
+_NARROW, _WIDE = 100, 130
 _HARM: Final = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
 
 
@@ -105,7 +105,8 @@ class Connections:
     ink: Ink
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= _WIDE
+        width = options.max_width
+        columns = _COLUMNS[(width >= _NARROW) + (width >= _WIDE)]
         table = Table(
             box=box.SIMPLE_HEAD,
             padding=(0, 2, 0, 0),
@@ -113,15 +114,15 @@ class Connections:
             header_style="none",
             show_edge=False,
         )
-        for column in _COLUMNS[wide]:
+        for column in columns:
             table.add_column(
                 self.ink.text(column.name, "bold"),
                 justify="right" if column.number else "left",
                 overflow="fold",
-                no_wrap=column.number,
+                no_wrap=column.number or column.name == _FINDINGS,
             )
         for row in self.rows:
-            table.add_row(*(self.ink.text(column.words(row)) for column in _COLUMNS[wide]))
+            table.add_row(*(self.ink.text(column.words(row)) for column in columns))
         yield table
 
 
@@ -141,26 +142,22 @@ def _ends_and_findings(row: ConnectionRow) -> str:
 
 
 _FIRST: Final = _Column("#", attrgetter("number"), True)
-_LASTED: Final = (
-    _Column("began", attrgetter("began"), True),
-    _Column("lasted", attrgetter("lasted"), True),
-)
 _FRAMES: Final = (
     _Column("frames", attrgetter("frames"), True),
     _Column("again", attrgetter("resent"), True),
 )
+_FINDINGS: Final = "findings"
+_TOLD: Final = _Column(_FINDINGS, lambda row: row.findings.replace(", ", "\n"))
+_ENDS: Final = _Column("client -> server", _ends)
+_BEGAN: Final = _Column("began", attrgetter("began"), True)
+_LASTED: Final = _Column("lasted", attrgetter("lasted"), True)
+_SILENCE: Final = _Column("silence", attrgetter("silence"), True)
 _HOW: Final = _Column("how", attrgetter("how"))
-_COLUMNS: Final = {
-    False: (_FIRST, _Column("client -> server", _ends_and_findings), _LASTED[1], *_FRAMES, _HOW),
-    True: (
-        _FIRST,
-        _Column("client -> server", _ends),
-        *_LASTED,
-        *_FRAMES,
-        _HOW,
-        _Column("findings", lambda row: row.findings.replace(", ", "\n")),
-    ),
-}
+_COLUMNS: Final = (
+    (_FIRST, _Column("client -> server", _ends_and_findings), _LASTED, *_FRAMES, _HOW),
+    (_FIRST, _ENDS, _LASTED, *_FRAMES, _HOW, _TOLD),
+    (_FIRST, _ENDS, _BEGAN, _LASTED, _SILENCE, *_FRAMES, _HOW, _TOLD),
+)
 
 
 def _flow(view: CaptureView, flow: FlowView, ink: Ink) -> Iterator[RenderableType]:

@@ -233,7 +233,7 @@ def zombie_consumer(connection: ConnectionFacts, survey: Survey) -> Evidence | N
         frames.append(server.keepalive.last_frame)
     waited = max(survey.end - asked.at, 0)
     return Evidence(
-        f"{client.endpoint} waits in {asked.name} (frame {asked.frame}) since {lasting(waited)}, "
+        f"{client.endpoint} has waited in {asked.name} (frame {asked.frame}) for {lasting(waited)}, "
         f"and {why}",
         "give the client a read timeout above the block timeout, or keepalive (30 s idle, 5 s "
         "interval, 3 probes); restart this consumer now, and check what was popped for it",
