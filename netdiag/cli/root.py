@@ -24,7 +24,8 @@ from netdiag.errors import NetdiagError
 _COMMANDS = {
     "run": "Run a scenario and show what happened.",
     "report": "Show a recording again.",
-    "analyse": "Judge a recording again, from what was recorded.",
+    "analyse": "Explain a capture, or judge a recording again.",
+    "capture": "Record an interface, where there is no tcpdump.",
     "compare": "Say what changed between two recordings.",
     "baseline": "Keep what a run means, to compare later runs with it.",
     "scenarios": "List the scenarios that ship.",
