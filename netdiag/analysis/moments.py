@@ -81,6 +81,7 @@ def _effect(
     began, healed = edges.get("active"), edges.get("healed")
     told = {**(dict(began.data) if began else {}), **summary}
     packet = began.data.get("packet") if began else None
+    injected, why_not = summary.get("injected"), summary.get("why_not")
     return FaultEffect(
         name=name,
         verb=str(told.get("verb", "")),
@@ -90,7 +91,13 @@ def _effect(
         began=(began.t - origin) / SECOND if began else None,
         healed=(healed.t - origin) / SECOND if healed else None,
         packet=packet if isinstance(packet, int) else None,
-        taken=dict(summary.get("taken") or {}),
-        injected=int(summary.get("injected") or 0),
-        why_not=summary.get("why_not"),
+        taken=_counts(summary.get("taken")),
+        injected=injected if isinstance(injected, int) else 0,
+        why_not=why_not if isinstance(why_not, str) else None,
     )
+
+
+def _counts(taken: object) -> dict[str, int]:
+    """What a summary says it took; what is no count is left out."""
+    held = taken if isinstance(taken, dict) else {}
+    return {str(key): number for key, number in held.items() if isinstance(number, int)}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from pytest import param
 
 from netdiag.analysis.beliefs import four_beliefs, subject, zombies
 from netdiag.analysis.kernel import last_states
 from netdiag.analysis.wire import WireLog
-from netdiag.recording import Event
 
 from .recorded import CLIENT, SECOND, analysed, cell, event, gone, moments, seen
+
+if TYPE_CHECKING:
+    from netdiag.recording import Event
 
 BOTH = [seen(1, "client", "ESTABLISHED"), seen(1, "server", "ESTABLISHED")]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pytest import param
@@ -83,8 +83,8 @@ def spoilt(tmp_path: Path, change: Spoil) -> CellAnalysis:
           id="failed"),
     param(with_(event(1, "cable", "crash", "fail", code=-9)),
           "the cable ended before the cell did (code -9)", id="the cable died"),
-    param(lambda events: [one for one in without("fault")(summary(
-              why_not="no packet reached the phase")(events))],
+    param(lambda events: list(without("fault")(summary(
+              why_not="no packet reached the phase")(events))),
           "fault cut never took effect: no packet reached the phase", id="missed"),
     param(without("fault", "fault_summary"),
           "fault cut never took effect: its trigger never came", id="missed, and nothing said"),
@@ -132,6 +132,7 @@ def test_a_cell_that_was_cut_short_tells_what_it_has(tmp_path: Path) -> None:
         before = len(cell.timeline)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damaged_events_never_stop_the_analysis(data: st.DataObject) -> None:
     """A line that is something else: a cell comes out, and never because the judge crashed."""

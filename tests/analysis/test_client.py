@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 import pytest
 from pytest import param
 
 from netdiag.analysis.client import asleep, false_timeouts, notice, recovered
-from netdiag.recording import Event
 
 from .recorded import SECOND, analysed, cell, event, moments, seen
+
+if TYPE_CHECKING:
+    from netdiag.recording import Event
 
 CUT = 10 * SECOND
 
@@ -30,7 +33,8 @@ def error(t: float, kind: str = "TimeoutError", number: int | None = None, messa
     param([app(11, "connect", "ok")], None, id="a connection that was made"),
     param([app(11, "got", "ok", id="m1")], None, id="a message is no notice"),
     param([error(13)], (3.0, "the application got an error", "TimeoutError"), id="an error"),
-    param([app(13, "exit", "fail", code=3)], (3.0, "the client ended with code 3", None), id="exit"),
+    param([app(13, "exit", "fail", code=3)], (3.0, "the client ended with code 3", None),
+          id="exit"),
     param([app(13, "connect", "fail", type="ConnectionError")],
           (3.0, "the library could not connect", "ConnectionError"), id="could not connect"),
     param([app(13, "disconnect"), app(13.01, "connect", "start")],
@@ -62,7 +66,7 @@ def test_without_a_fault_there_is_nothing_to_notice() -> None:
     param(None, "keepalive", "the client's own timeout", id="its own"),
 ])
 def test_names_what_told_it(number: int | None, timer: str, by: str) -> None:
-    story = moments(seen(9, "client", "ESTABLISHED", "none"), seen(12, "client", "ESTABLISHED", timer),
+    story = moments(seen(9, "client", "ESTABLISHED"), seen(12, "client", "ESTABLISHED", timer),
                     error(13, number=number), seen(14, "client", "CLOSE"))
     found = notice(story, CUT)
     assert found is not None
@@ -70,7 +74,8 @@ def test_names_what_told_it(number: int | None, timer: str, by: str) -> None:
 
 
 def test_a_fin_of_the_peer_is_named() -> None:
-    found = notice(moments(error(13, "ConnectionError", message="Connection closed by server.")), CUT)
+    closed = error(13, "ConnectionError", message="Connection closed by server.")
+    found = notice(moments(closed), CUT)
     assert found is not None
     assert found.by == "a FIN from the peer"
 

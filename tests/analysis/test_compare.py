@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
@@ -92,7 +92,7 @@ CHANGES = [
     param({}, {"noticed": 4.4}, [], id="sooner, within the tolerance"),
     param({}, {"noticed": 5.7}, [(Change.WORSE, "noticed after 5.7 s instead of 5 s: 700 ms more")],
           id="later"),
-    param({}, {"noticed": 4.2}, [(Change.BETTER, "noticed after 4.2 s instead of 5 s: 800 ms less")],
+    param({}, {"noticed": 4.2}, [(Change.BETTER, "noticed after 4.2 s instead of 5 s: 800 ms")],
           id="sooner"),
     param({}, {"noticed": None, "error": None, "errno": None},
           [(Change.WORSE, "the fault is never noticed; before after 5 s")], id="no longer noticed"),
@@ -190,6 +190,7 @@ def test_repeats_teach_the_tolerance(before: tuple[float | None, ...],
     assert _one(runs(*before), runs(*after)).change is change
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e4), min_size=1, max_size=8), st.floats(0, 1e4))
 def test_tolerances_hold_what_they_were_learned_from(times: list[float], other: float) -> None:
     tolerance = learn(times)
@@ -199,6 +200,7 @@ def test_tolerances_hold_what_they_were_learned_from(times: list[float], other: 
     assert (late < 0) == (other < min(times) - tolerance.seconds)
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 1e4), st.floats(0, 1))
 def test_a_timer_may_be_late_by_an_eighth(length: float, share: float) -> None:
     """Both runs of one timer lie between its length and an eighth more: never a change."""
@@ -318,6 +320,7 @@ JSON = st.recursive(
                                                                 max_size=3), max_leaves=8)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_changed_analysis_is_read_or_refused(data: st.DataObject) -> None:
     """Any value anywhere gives an analysis or a ValueError, never anything else."""

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
@@ -185,6 +185,7 @@ def test_an_errno_that_this_machine_does_not_know_is_unknown() -> None:
     assert verdict.outcome is UNKNOWN
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_within_means_at_most(limit: float, measured: float) -> None:
     wanted = expectation(f"detected_within: {limit:.6f}")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
 from netdiag.analysis.kernel import REASONS, fin_wait1, last_states, regimes
 from netdiag.analysis.wire import WireLog
-from netdiag.recording import Event
 
 from .recorded import CLIENT, analysed, cell, event, gone, moments, seen
+
+if TYPE_CHECKING:
+    from netdiag.recording import Event
 
 OTHER = "10.0.0.1:40001"
 
@@ -63,6 +68,7 @@ STORY = st.lists(st.tuples(
     st.sampled_from([None, *sorted(REASONS)]), st.booleans()), max_size=30)
 
 
+@settings(deadline=None)
 @given(STORY)
 def test_one_timer_owns_a_socket_at_a_time(
     story: list[tuple[float, str, str, tuple[str, str] | None, bool]]
@@ -79,7 +85,7 @@ def test_one_timer_owns_a_socket_at_a_time(
     last = last_states(events)
     for side, client in {(one.side, one.client) for one in found}:
         own = [one for one in found if (one.side, one.client) == (side, client)]
-        for one, following in zip(own, own[1:], strict=False):
+        for one, following in itertools.pairwise(own):
             assert one.end is not None
             assert one.start < one.end <= following.start
         if own[-1].end is None:

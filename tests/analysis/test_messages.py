@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
@@ -11,9 +13,11 @@ from netdiag.analysis.kernel import SocketState
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import FaultEffect, Message
 from netdiag.analysis.wire import Reply, WireLog
-from netdiag.recording import Event
 
 from .recorded import CLIENT, SECOND, analysed, cell, event, moments
+
+if TYPE_CHECKING:
+    from netdiag.recording import Event
 
 FATES = {"delivered", "late", "duplicated", "lost", "stuck", "unknown"}
 
@@ -76,8 +80,8 @@ SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, 
           "late", "received 7.00 s after its pushing; its reply was sent 4 times", id="late"),
     param([*push(1), got(8), left()], [], [cut(0.5, 6)], "late", "it waited in the queue",
           id="late in the queue"),
-    param([*push(1), got(8), left()], [], [cut(0.2, 0.5)], "delivered", "received", id="slow, but not "
-          "because of the fault"),
+    param([*push(1), got(8), left()], [], [cut(0.2, 0.5)], "delivered", "received",
+          id="slow, but not because of the fault"),
     param([*push(7), got(7.1), left()], [], [cut(0.5, 6)], "delivered", "received",
           id="after the healing"),
     param([*push(1)], [], [], "unknown", "the recording ends before", id="cut short"),
@@ -112,6 +116,7 @@ STORY = st.fixed_dictionaries({
                        max_size=2)})
 
 
+@settings(deadline=None)
 @given(STORY)
 def test_the_fates_add_up_to_what_was_pushed(story: dict[str, object]) -> None:
     """Each message that the server took has one fate; nothing is received that was never pushed;

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdiag.analysis.wire import WireLog, read_tape
@@ -87,7 +87,7 @@ def test_a_tape_that_is_not_there_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_tape_cut_anywhere_gives_its_beginning(tmp_path: Path) -> None:
-    """Every 53rd byte: what is read is a prefix of the whole, which is never thought to be whole."""
+    """Every 53rd byte: what is read is a prefix, and is never thought to be the whole."""
     whole = files("brpop-zombie", "zombie").tape
     data = whole.read_bytes()
     numbers = [frame.number for frame in read_tape(whole, 0, BRPOP).frames]
@@ -99,6 +99,7 @@ def test_a_tape_cut_anywhere_gives_its_beginning(tmp_path: Path) -> None:
         assert log.truncated or log.dropped is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 2**20))
 def test_a_damaged_tape_never_gives_a_traceback(noise: bytes, where: int) -> None:
     """Bytes written over any place of a tape are read as something, or refused in a sentence."""

@@ -1,0 +1,106 @@
+"""`netdiag new`: answers by options or on a terminal; never over a file that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from netdiag.catalogue import Keepalive
+from netdiag.cli import new
+from netdiag.scenario import expand, load
+
+from .calling import call
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_an_option_it_proposes() -> None:
+    called = call("new")
+    assert called.code == 0
+    assert called.out == ("blocked-blackhole.yaml written\n"
+                          "run it: netdiag run blocked-blackhole.yaml\n")
+    (cell,) = expand(load("blocked-blackhole.yaml")).cells
+    assert cell.client.settings.keepalive == Keepalive(idle=2, interval=1, count=3)
+    assert (cell.client.settings.read_timeout, cell.faults[0].for_) == (None, 10)
+
+
+def test_options_are_answers() -> None:
+    called = call("new", "--name", "mine", "--phase", "reply_in_flight", "--heal-after", "1m30s",
+                  "--keepalive", "off", "--read-timeout", "1500ms", "-o", "below/mine.yaml")
+    assert called.code == 0
+    (cell,) = expand(load("below/mine.yaml")).cells
+    assert (cell.id, cell.faults[0].for_) == ("mine", 90)
+    assert (cell.client.settings.keepalive, cell.client.settings.read_timeout) == (None, 1.5)
+
+
+@pytest.mark.parametrize(("written", "timings"), [
+    ("on", (7200, 75, 9)), ("30s/5s/3", (30, 5, 3)), ("1m/10/6", (60, 10, 6))])
+def test_keepalives(written: str, timings: tuple[int, int, int]) -> None:
+    assert call("new", "--name", "k", "--keepalive", written).code == 0
+    keepalive = expand(load("k.yaml")).cells[0].client.settings.keepalive
+    assert isinstance(keepalive, Keepalive)
+    assert keepalive.timings == timings
+
+
+def test_a_reset_does_not_heal() -> None:
+    assert call("new", "--fault", "reset", "--heal-after", "3s").code == 0
+    assert not expand(load("blocked-reset.yaml")).cells[0].faults[0].heals
+
+
+def test_standard_output() -> None:
+    called = call("new", "--output", "-")
+    assert called.out.startswith("# ")
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_file_that_is_there_stays() -> None:
+    path = Path("blocked-blackhole.yaml")
+    path.write_text("mine")
+    called = call("new")
+    assert called.code == 64
+    assert "--force" in called.error
+    assert path.read_text() == "mine"
+    assert call("new", "--force").code == 0
+    assert path.read_text() != "mine"
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--phase", "sleeping"], "sleeping"),
+    (["--fault", "blackhol"], "blackhol"),
+    (["--name", "../up"], "is not a name"),
+    (["--heal-after", "soon"], "is not a duration"),
+    (["--read-timeout", "-3"], "is not a duration"),
+    (["--keepalive", "30s"], "IDLE/INTERVAL/COUNT"),
+    (["--keepalive", "30s/5s/many"], "IDLE/INTERVAL/COUNT"),
+    (["--keepalive", "1500ms/1s/3"], "whole seconds"),
+    (["--keepalive", "3s/1s/1000"], "whole seconds"),
+    (["--phase", "closing"], "--read-timeout 3s"),
+    (["--output", "/proc/none/x.yaml"], "cannot be written"),
+])
+def test_mistakes_are_64_and_write_nothing(arguments: list[str], sentence: str) -> None:
+    called = call("new", *arguments)
+    assert called.code == 64
+    assert sentence in called.error
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    answers = iter(["request_in_flight", "never", "4s"])
+
+    def prompt(question: str, *, default: str, type: object) -> object:
+        asked.append((question, default))
+        return type.convert(next(answers), None, None)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(new.click, "prompt", prompt)
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr(new, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
+    assert call("new", "--fault", "blackhole", "--keepalive", "off").code == 0
+    assert [default for _, default in asked] == ["blocked", "10s", "none"]
+    (cell,) = expand(load("request-in-flight-blackhole.yaml")).cells
+    assert (cell.client.settings.read_timeout, cell.faults[0].heals) == (4, False)

@@ -1,0 +1,66 @@
+"""`netdiag plan`: cells and their settings, without running anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from netdiag.scenario import Plan, expand, find, load
+
+from .calling import call
+
+NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_json_is_the_complete_plan(name: str) -> None:
+    called = call("plan", name, "--json")
+    assert called.code == 0
+    assert Plan.from_json(json.loads(called.out)) == expand(load(find(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_every_cell_and_expectation_is_shown(name: str, columns: int) -> None:
+    called = call("plan", name, columns=columns)
+    lines = called.out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert all(line == line.rstrip() for line in lines)
+    text = "".join("".join(lines).split())
+    for cell in expand(load(find(name))).cells:
+        assert cell.id in text
+        for expectation in cell.expect:
+            assert expectation.kind in text
+
+
+def test_what_differs_stands_in_a_table() -> None:
+    out = call("plan", "request-in-flight", columns=100).out
+    *_, head, first, second = out.splitlines()
+    assert head.split() == ["cell", "expect", "fin_wait1",
+                            "hosts.client.net.ipv4.tcp_orphan_retries"]
+    assert first.split() == ["default-retries", "1", "-"]
+    assert second.split() == ["five-retries", "0", "5"]
+
+
+def test_options_change_the_plan() -> None:
+    called = call("plan", "brpop-zombie", "--json", "--only", "keep*", "--repeat", "2", "--seed",
+                  "7", "--set", "duration=40s")
+    plan = Plan.from_json(json.loads(called.out))
+    assert [cell.id for cell in plan.cells] == ["keepalive~1", "keepalive~2"]
+    assert {cell.duration for cell in plan.cells} == {40}
+    assert plan.seed == 7
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["nothing-like-this"], "no file and no shipped scenario"),
+    (["brpop-zombie", "--only", "zombi"], "did you mean 'zombie'?"),
+    (["brpop-zombie", "--repeat", "0"], "from 1 to 1000"),
+    (["brpop-zombie", "--set", "duratoin=3s"], "leads nowhere"),
+    (["brpop-zombie", "--seed", "-1"], "seed"),
+])
+def test_mistakes_are_64(arguments: list[str], sentence: str) -> None:
+    called = call("plan", *arguments)
+    assert called.code == 64
+    assert sentence in called.error

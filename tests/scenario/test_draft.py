@@ -1,0 +1,90 @@
+"""What `netdiag new` writes loads, whatever was answered, and expects what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import param
+
+from netdiag.catalogue import Keepalive
+from netdiag.errors import ScenarioError
+from netdiag.faults import FAULTS
+from netdiag.faults.trigger import PHASES
+from netdiag.scenario import Cell, expand, loads
+from netdiag.scenario.draft import STORIES, Draft, draft
+
+TIMES = st.none() | st.floats(0.01, 5000).map(lambda seconds: round(seconds, 2))
+KEEPALIVES = st.none() | st.builds(
+    Keepalive, idle=st.none() | st.integers(1, 32767), interval=st.none() | st.integers(1, 32767),
+    count=st.none() | st.integers(1, 127))
+
+
+def cell(answers: Draft) -> Cell:
+    (one,) = expand(loads(draft(answers))).cells
+    return one
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PHASES), st.sampled_from(sorted(FAULTS)), TIMES, KEEPALIVES, TIMES)
+def test_every_draft_loads_as_what_was_answered(
+    phase: str, fault: str, heal: float | None, keepalive: Keepalive | None, read: float | None
+) -> None:
+    if phase == "closing":
+        read = read or 1.0
+    text = draft(Draft(name="x", phase=phase, fault=fault, heal_after=heal, keepalive=keepalive,
+                       read_timeout=read))
+    scenario = loads(text)
+    (one,) = expand(scenario).cells
+    settings, (cut,) = one.client.settings, one.faults
+    assert (cut.kind, cut.at.phase) == (fault, phase)  # type: ignore[union-attr]
+    assert cut.for_ == (heal if FAULTS[fault].lasts else None)
+    assert settings.read_timeout == read
+    held = settings.keepalive
+    assert (held.timings if isinstance(held, Keepalive) else None) == (
+        keepalive.timings if keepalive else None)
+    assert one.expect
+    assert one.duration > (cut.for_ or 0)
+    assert scenario.about
+    assert max(map(len, text.splitlines())) <= 120
+    assert text.isascii()
+
+
+@pytest.mark.parametrize("name", ["null", "1", "on", "1e3", "a.b-c_d", "0x1f"])
+def test_any_name_stays_text(name: str) -> None:
+    assert loads(draft(Draft(name=name))).name == name
+
+
+def expected(**answers: Any) -> dict[str, str]:
+    return {one.kind: one.text for one in cell(Draft(name="x", **answers)).expect}
+
+
+@pytest.mark.parametrize(("answers", "kind", "bound"), [
+    param({}, "detected_within", "keepalive + 2s", id="keepalive"),
+    param({"read_timeout": 3.0}, "detected_within", "read_timeout + 1s", id="the earlier one"),
+    param({"keepalive": None}, "detected_within", "never", id="nothing tells"),
+    param({"keepalive": None}, "lost", "0", id="and nothing is lost, after the healing"),
+    param({"keepalive": Keepalive()}, "detected_within", "never", id="the kernel's own keepalive"),
+    param({"phase": "request_in_flight"}, "detected_within", "never",
+          id="keepalive has no say while data is unacknowledged"),
+    param({"phase": "connecting"}, "detected_within", "connect_timeout + 1s", id="connecting"),
+    param({"phase": "closing", "read_timeout": 2.0}, "detected_within", "any", id="closing"),
+    param({"heal_after": 3.0}, "detected_within", "any", id="heals before anybody is told"),
+    param({"heal_after": None}, "lost", "1", id="popped for a dead connection"),
+    param({"phase": "reply_in_flight", "read_timeout": 3.0}, "lost", "1", id="a lost reply"),
+    param({"phase": "reply_in_flight", "keepalive": None}, "lost", "0", id="a late reply"),
+    param({"fault": "reset"}, "detected_within", "1s", id="a reset"),
+])
+def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) -> None:
+    assert expected(**answers)[kind] == bound
+
+
+def test_every_phase_has_its_story() -> None:
+    assert set(STORIES) == set(PHASES)
+
+
+def test_closing_needs_a_read_timeout() -> None:
+    with pytest.raises(ScenarioError, match="--read-timeout"):
+        Draft(name="x", phase="closing")
