@@ -17,7 +17,6 @@ import ipaddress
 import json
 import select
 import struct
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +40,6 @@ _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
 _STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
-_TAPE_FAILED: Final = 3
 
 Ports = tuple["socket.socket", "socket.socket"]
 
@@ -62,17 +60,12 @@ class CableLoop:
 
     def run(self, dropped: Callable[[], tuple[int, int]]) -> int:
         """Forward until told to stop; then write the tape's statistics and report. Returns an exit
-        code.
+        code. Raises OSError when the tape cannot be written.
         """
         gc.freeze()
         gc.set_threshold(100_000)  # a collection in mid-frame would be a delay on the wire
-        try:
-            self._forward()
-            self._finish(dropped())
-        except OSError as err:
-            self._tell_note(Note("tape", "fail", {"reason": str(err)}), time.monotonic_ns())
-            print(f"the cable cannot go on: {err}", file=sys.stderr)
-            return _TAPE_FAILED
+        self._forward()
+        self._finish(dropped())
         return 0
 
     def _forward(self) -> None:

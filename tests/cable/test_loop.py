@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import signal
@@ -94,7 +95,11 @@ def cable(tmp_path: Path, *faults: Fault, limit: int = 0, **signals: object) -> 
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             core = Core(faults, BRPOP, signals)  # type: ignore[arg-type]
             tape = Tape(path, wall_offset=0, about="a test")
-            return CableLoop(core, (lab.port(0), lab.port(1)), tape, theirs).run(lab.dropped)
+            try:
+                return CableLoop(core, (lab.port(0), lab.port(1)), tape, theirs).run(lab.dropped)
+            except OSError as err:
+                theirs.send(json.dumps({"failed": err.errno}).encode())
+                return 1
 
         child = fork(forward, "cable")
         undo.callback(child.wait)
@@ -226,18 +231,15 @@ def test_thousands_of_connections_at_once_do_not_choke_it(tmp_path):
 
 
 @pytest.mark.parametrize("bytes_left", [400, 5000])
-def test_a_full_disk_ends_the_cable_with_a_sentence(tmp_path, bytes_left, capfd):
+def test_a_tape_that_cannot_be_written_is_an_error_and_keeps_what_it_has(tmp_path, bytes_left):
     with cable(tmp_path, limit=bytes_left) as line:
         sent = frame(0, ACK, 1, 1, b"x" * 400)
         for _ in range(20):
             line.lab.play(0, sent)
-        told = line.hear(lambda said: said.get("note") == "tape")
-        assert line.child.wait() == 3
-    assert told["outcome"] == "fail"
-    assert "File too large" in told["data"]["reason"]  # type: ignore[index]
-    words = capfd.readouterr().err
-    assert words.startswith("the cable cannot go on: ")
-    assert len(words.splitlines()) == 1
+        assert line.hear(lambda said: "failed" in said)["failed"] == errno.EFBIG
+        assert line.child.wait() == 1
+        assert line.tape.stat().st_size == bytes_left
+        assert all(one.frame == sent for one in line.packets())
 
 
 def test_it_ends_its_tape_when_the_cell_goes_away(tmp_path):

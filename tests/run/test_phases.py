@@ -133,7 +133,7 @@ def cell(index: int, phase: str, number: int) -> Cell:
     """One repeat of a phase."""
     row = TABLE[phase]
     settings = RedisPySettings(
-        keepalive=None, read_timeout=row.read_timeout, connect_timeout=1.0, retry=0
+        keepalive=None, read_timeout=row.read_timeout, connect_timeout=None, retry=0
     )
     return Cell(
         id=f"{phase}-{number}",
