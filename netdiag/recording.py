@@ -40,7 +40,7 @@ _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # a file syste
 @dataclass(frozen=True)
 class Event:
     """One thing that happened: when (CLOCK_MONOTONIC, ns), in which lane, what, how it went, and
-    details.
+    details; in a cell with several clients `who` names the one it belongs to.
     """
 
     t: int
@@ -48,10 +48,12 @@ class Event:
     what: str
     outcome: str = "info"
     data: Mapping[str, Json] = field(default_factory=dict)
+    who: str = ""
 
     def line(self) -> bytes:
         """The event as a line of JSON; ASCII, so that no byte of it can disturb a terminal."""
         row = {"t": self.t, "lane": self.lane, "what": self.what, "outcome": self.outcome}
+        row |= {"who": self.who} if self.who else {}
         return json.dumps({**row, "data": dict(self.data)}, separators=(",", ":")).encode() + b"\n"
 
 
@@ -88,7 +90,11 @@ class CellFiles:
 
     @property
     def tape(self) -> Path:
-        return self.root / "tape.pcapng"
+        return self.tape_of("")
+
+    def tape_of(self, who: str) -> Path:
+        """The tape of one of several clients; `who` is empty for an only one."""
+        return self.root / (f"tape-{who}.pcapng" if who else "tape.pcapng")
 
     @property
     def logs(self) -> Path:
@@ -235,14 +241,14 @@ def parse_event(line: bytes) -> Event | None:
     try:
         row = json.loads(line)
         t, lane, what, outcome = (row[name] for name in ("t", "lane", "what", "outcome"))
-        data = row["data"]
+        data, who = row["data"], row.get("who", "")
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     timed = isinstance(t, int) and not isinstance(t, bool) and abs(t) < _LATEST
-    named = all(isinstance(word, str) for word in (lane, what, outcome))
+    named = all(isinstance(word, str) for word in (lane, what, outcome, who))
     if not (timed and named and isinstance(data, dict)):
         return None
-    return Event(t, lane, what, outcome, data)
+    return Event(t, lane, what, outcome, data, who)
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

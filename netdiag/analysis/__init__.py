@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.analysis.cell import analyse_cell
+from netdiag.analysis.cell import analyse_cell, clients_of
 from netdiag.analysis.model import Analysis, CellAnalysis, Outcome, worst
 
 if TYPE_CHECKING:
@@ -27,5 +27,9 @@ __all__ = ["Analysis", "CellAnalysis", "Outcome", "analyse"]
 
 def analyse(recording: Recording, plan: Plan) -> Analysis:
     """Explain and judge a recording's cells. Raises RecordingError when files cannot be read."""
-    cells = tuple(analyse_cell(cell, recording.cell(cell.id)) for cell in plan.cells)
+    cells = tuple(
+        analyse_cell(cell, recording.cell(cell.id), who)
+        for cell in plan.cells
+        for who in clients_of(cell)
+    )
     return Analysis(plan.scenario, plan.about, worst([cell.outcome for cell in cells]), cells)

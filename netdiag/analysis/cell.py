@@ -7,6 +7,7 @@ whatever its expectations say, and says why.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdiag.analysis import client as application
@@ -28,33 +29,58 @@ if TYPE_CHECKING:
     from netdiag.scenario import Cell
 
 
-def analyse_cell(cell: Cell, files: CellFiles) -> CellAnalysis:
-    """Explain and judge one cell. Never raises because of what was recorded."""
+def clients_of(cell: Cell) -> tuple[str, ...]:
+    """The clients that a cell is told of one by one; of a cell with a single client just ""."""
+    return ("",) if len(cell.clients) == 1 else tuple(cell.clients)
+
+
+def analyse_cell(cell: Cell, files: CellFiles, who: str = "") -> CellAnalysis:
+    """Explain and judge one cell, as its client `who` sees it when it has several.
+
+    Never raises because of what was recorded.
+    """
+    own = _of_client(cell, who) if who else cell
     try:
-        return _analyse(cell, files)
+        return _analyse(own, files, who)
     except Exception as err:  # noqa: BLE001 - a crashed judge must not take the others along
         why = (
             f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
         )
-        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, (why,), 0.0)
+        return CellAnalysis(own.id, own.choices, Outcome.UNKNOWN, (why,), 0.0)
 
 
-def _analyse(cell: Cell, files: CellFiles) -> CellAnalysis:
-    events = read_events(files.events)
-    if not events:
-        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, ("the cell never began",), 0.0)
-    wire = read_tape(files.tape, _wall_offset(events), cell.workload.commands)
-    faults = faults_of(events, 0)
-    origin = min(
-        [fault.began_ns for fault in faults if fault.began_ns is not None],
-        default=wire.frames[0].t if wire.frames else events[0].t,
+def _of_client(cell: Cell, who: str) -> Cell:
+    """The cell as if it had this client alone: its settings, and the faults of its cable."""
+    return replace(
+        cell,
+        id=f"{cell.id}.{who}",
+        choices={**cell.choices, "client": who},
+        clients={who: cell.clients[who]},
+        faults=tuple(fault for fault in cell.faults if fault.client in (None, who)),
     )
+
+
+def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
+    everything = read_events(files.events)
+    if not everything:
+        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, ("the cell never began",), 0.0)
+    events = tuple(event for event in everything if event.who in ("", who))
+    offset, commands = _wall_offset(everything), cell.workload.commands
+    wire = read_tape(files.tape_of(who), offset, commands)
+    began_at = [fault.began_ns for fault in faults_of(everything, 0) if fault.began_ns is not None]
+    origin = min(began_at, default=wire.frames[0].t if wire.frames else events[0].t)
     faults = faults_of(events, origin)
     moments = Moments(events, origin)
-    began = origin if any(fault.began_ns is not None for fault in faults) else None
+    began = min((fault.began_ns for fault in faults if fault.began_ns is not None), default=None)
     healed = max((fault.healed_ns for fault in faults if fault.healed_ns is not None), default=None)
     sockets = last_states(events)
-    messages = account(moments, wire, faults, sockets)
+    replies = list(wire.replies)
+    for other in sorted(files.root.glob("tape-*.pcapng")) if who else ():
+        if other != files.tape_of(who):
+            replies += read_tape(other, offset, commands).replies
+    messages = account(
+        Moments(everything, origin), replies, faults_of(everything, origin), last_states(everything)
+    )
     intervals = regimes(moments)
     noticed = application.notice(moments, began)
     recovered = application.recovered(moments, healed)

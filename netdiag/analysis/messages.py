@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Reply, WireLog
+    from netdiag.analysis.wire import Reply
     from netdiag.recording import Event
     from netdiag.tcp.resp import Value
 
@@ -27,11 +27,14 @@ _SOON = 200_000_000
 
 def account(
     moments: Moments,
-    wire: WireLog,
+    replies: Sequence[Reply],
     faults: Sequence[FaultEffect],
     sockets: Mapping[tuple[str, str], SocketState],
 ) -> tuple[Message, ...]:
-    """The fate of each message that was pushed, in the order of pushing."""
+    """The fate of each message that was pushed, in the order of pushing.
+
+    `moments` and `replies` are those of all the cell's clients.
+    """
     accepted = {
         str(event.data.get("id"))
         for event in moments.of("netdiag", "push")
@@ -48,10 +51,10 @@ def account(
     left = moments.last("server.app", "left")
     ids = left.data.get("ids") if left is not None else None
     queue = Counter(str(one) for one in ids) if isinstance(ids, list) else None
-    replies = _replies_by_message(wire.replies, set(pushed))
+    by_message = _replies_by_message(replies, set(pushed))
     story = _Story(moments, faults, sockets)
     return tuple(
-        story.tell(name, event, got.get(name, []), replies.get(name), queue)
+        story.tell(name, event, got.get(name, []), by_message.get(name), queue)
         for name, event in pushed.items()
     )
 

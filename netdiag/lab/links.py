@@ -28,21 +28,23 @@ class HostLink:
     mac: str
 
 
-def splice(hosts: tuple[int, int], cable: int, names: tuple[str, str]) -> None:
-    """Join two host namespaces to the cable's: `eth0` there, `names` here, all up.
+def splice(
+    hosts: tuple[int, int], cable: int, names: tuple[str, str], far: tuple[str, str]
+) -> None:
+    """Join two host namespaces to the cable's: interfaces `far` there, `names` here, all up.
 
     Raises OSError (pyroute2's NetlinkError is one by its code) when links cannot be made.
     """
     with inside_network(cable), IPRoute() as here:
-        for name, host in zip(names, hosts, strict=True):
-            here.link("add", ifname=name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": host})
+        for name, host, there in zip(names, hosts, far, strict=True):
+            here.link("add", ifname=name, kind="veth", peer={"ifname": there, "net_ns_fd": host})
             here.link("set", index=here.link_lookup(ifname=name)[0], state="up")
 
 
-def settle(host: int, own: HostLink, peer: HostLink) -> None:
-    """Give a host its addresses and the permanent entry for its peer, and bring its links up."""
+def settle(host: int, interface: str, own: HostLink, peer: HostLink) -> None:
+    """Give a host's interface its address and the permanent entry for its peer; bring it up."""
     with inside_network(host), IPRoute() as here:
-        link = here.link_lookup(ifname="eth0")[0]
+        link = here.link_lookup(ifname=interface)[0]
         family = socket.AF_INET6 if ":" in own.ip else socket.AF_INET
         here.link("set", index=link, address=own.mac)
         here.addr("add", index=link, address=own.ip, prefixlen=own.prefix, family=family)

@@ -25,13 +25,6 @@ from netdiag.process import CLONE_NEWNET, Child, fork, inside_network, new_netwo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_LINKS = {
-    4: (
-        HostLink("10.0.0.1", 24, "02:00:00:00:00:01"),
-        HostLink("10.0.0.2", 24, "02:00:00:00:00:02"),
-    ),
-    6: (HostLink("fd00::1", 64, "02:00:00:00:00:01"), HostLink("fd00::2", 64, "02:00:00:00:00:02")),
-}
 _PORTS = ("client", "server")
 _QUIET = {
     "net.ipv6.conf.default.accept_dad": "0",
@@ -66,13 +59,16 @@ _NETLINK_ADD_MEMBERSHIP = 1
 
 
 class NamespaceLab:
-    """Two hosts and the cable's ends; make it with `namespace_lab`."""
+    """Two hosts and the cable's ends; make it with `namespace_lab` or `namespace_labs`."""
 
     def __init__(
-        self, spaces: tuple[int, int], family: int, ports: tuple[socket.socket, socket.socket]
+        self,
+        spaces: tuple[int, int],
+        links: tuple[HostLink, HostLink],
+        ports: tuple[socket.socket, socket.socket],
     ) -> None:
         self._spaces = spaces
-        self._links = _LINKS[family]
+        self._links = links
         self._ports = ports
         self._dropped = [0, 0]
 
@@ -105,32 +101,62 @@ class NamespaceLab:
         return self._dropped[0], self._dropped[1]
 
 
+def links_of(family: int, client: int) -> tuple[HostLink, HostLink]:
+    """The two ends of the link between client number `client` (from 0) and the server."""
+    net, prefix = (f"10.0.{client}.", 24) if family == 4 else (f"fd{client:02x}::", 64)
+    mac = f"02:00:00:00:{client:02x}:"
+    return HostLink(f"{net}1", prefix, f"{mac}01"), HostLink(f"{net}2", prefix, f"{mac}02")
+
+
 @contextmanager
 def namespace_lab(
     *, family: int = 4, sysctls: Mapping[str, Mapping[str, str]]
 ) -> Iterator[NamespaceLab]:
-    """Hosts and a cable's ends for the length of the context.
+    """Hosts and a cable's ends for the length of the context; see `namespace_labs`."""
+    with namespace_labs(family=family, clients=1, sysctls=sysctls) as (lab,):
+        yield lab
 
-    `family` is 4 or 6; `sysctls` maps "client" and "server" to dotted names and values. Must run
-    where this process may make network namespaces (the sandbox sees to that). Raises LabError.
+
+@contextmanager
+def namespace_labs(
+    *, family: int = 4, clients: int, sysctls: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[NamespaceLab, ...]]:
+    """One lab for each client; they share the server's host, where each cable has its interface.
+
+    `family` is 4 or 6; `sysctls` maps "client" (meaning all of them) and "server" to dotted names
+    and values. Must run where this process may make network namespaces (the sandbox sees to that).
+    Raises LabError.
     """
     with ExitStack() as undo:
         try:
-            spaces = (_namespace(undo), _namespace(undo))
-            cable = _namespace(undo)
-            _prepare(spaces, cable, family)
-            for name, space in zip(("client", "server"), spaces, strict=True):
-                for key, value in sysctls.get(name, {}).items():
-                    write_sysctl(space, key, value)
-            ports = (
-                _frame_port(cable, _PORTS[CLIENT], undo),
-                _frame_port(cable, _PORTS[SERVER], undo),
+            server = _namespace(undo)
+            _quieten(server)
+            labs = tuple(
+                _one_client(number, server, links_of(family, number), sysctls, undo)
+                for number in range(clients)
             )
+            _set_all(server, sysctls.get("server", {}))
         except OSError as err:
             raise LabError(
                 f"the lab's network could not be made: {err.strerror or err}; try again as root"
             ) from err
-        yield NamespaceLab(spaces, family, ports)
+        yield labs
+
+
+def _one_client(
+    number: int,
+    server: int,
+    links: tuple[HostLink, HostLink],
+    sysctls: Mapping[str, Mapping[str, str]],
+    undo: ExitStack,
+) -> NamespaceLab:
+    spaces = (_namespace(undo), server)
+    cable = _namespace(undo)
+    _quieten(spaces[CLIENT])
+    _join(spaces, cable, links, ("eth0", f"eth{number}"))
+    _set_all(spaces[CLIENT], sysctls.get("client", {}))
+    ports = (_frame_port(cable, _PORTS[CLIENT], undo), _frame_port(cable, _PORTS[SERVER], undo))
+    return NamespaceLab(spaces, links, ports)
 
 
 def _namespace(undo: ExitStack) -> int:
@@ -139,18 +165,27 @@ def _namespace(undo: ExitStack) -> int:
     return made
 
 
-def _prepare(spaces: tuple[int, int], cable: int, family: int) -> None:
-    for space in spaces:
-        with inside_network(space):
-            _write_all(_QUIET)
+def _quieten(space: int) -> None:
+    """A host that says nothing of its own accord."""
+    with inside_network(space):
+        _write_all(_QUIET)
+
+
+def _set_all(space: int, wanted: Mapping[str, str]) -> None:
+    for key, value in wanted.items():
+        write_sysctl(space, key, value)
+
+
+def _join(
+    spaces: tuple[int, int], cable: int, links: tuple[HostLink, HostLink], far: tuple[str, str]
+) -> None:
     with inside_network(cable):
         _write_all(_SILENT)
-    splice(spaces, cable, _PORTS)
-    links = _LINKS[family]
-    for own, space in enumerate(spaces):
-        settle(space, links[own], links[1 - own])
+    splice(spaces, cable, _PORTS, far)
+    for own, (space, interface) in enumerate(zip(spaces, far, strict=True)):
+        settle(space, interface, links[own], links[1 - own])
         with inside_network(space):
-            switch_off("eth0")
+            switch_off(interface)
     with inside_network(cable):
         for name in _PORTS:
             switch_off(name)

@@ -28,10 +28,11 @@ from netdiag.servers.admin import Admin
 from netdiag.servers.redis import PORT, SOCKET, server_main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
+    from netdiag.catalogue.clients import Client
     from netdiag.recording import CellFiles, Json
     from netdiag.scenario import Cell
     from netdiag.scenario.workload import Workload
@@ -43,17 +44,39 @@ _LONGEST_LOG = 64 << 20
 
 @dataclass(frozen=True)
 class Bench:
-    """Where one cell's programs are started; all of them end with `undo`.
+    """Where one client's programs (and the server) are started; all of them end with `undo`.
 
-    `scratch` is a directory of the sandbox's own, `wall_offset` (ns) ties the tape to the wall.
+    `name` is the client's in the cell; `scratch` is a directory of the sandbox's own, `wall_offset`
+    (ns) ties the tape to the wall.
     """
 
     cell: Cell
+    name: str
     files: CellFiles
     scratch: Path
     wall_offset: int
     lab: Lab
     undo: ExitStack
+
+    @property
+    def who(self) -> str:
+        """How events and files name the client: not at all when it is the only one."""
+        return self.name if len(self.cell.clients) > 1 else ""
+
+    @property
+    def client_spec(self) -> Client:
+        """What the scenario says of this client."""
+        return self.cell.clients[self.name]
+
+    @property
+    def client_log(self) -> Path:
+        """Where the client's output goes."""
+        return self.files.logs / (f"client-{self.who}.log" if self.who else "client.log")
+
+    @property
+    def server_address(self) -> str:
+        """The address at which this client finds the server."""
+        return self.lab.address(SERVER)
 
     def cable(self) -> tuple[Child, socket.socket]:
         """Fork the cable; returns it and the cell's end of its control socket."""
@@ -62,14 +85,16 @@ class Bench:
         theirs.setblocking(False)
         cell, lab = self.cell, self.lab
         producers = {str(index): entry.at for index, entry in enumerate(cell.workload.produce)}
-        core = Core(cell.faults, cell.workload.commands, producers)
-        about = f"netdiag cell {cell.id}; interface 0 is the client's end, 1 the server's"
+        faults = [fault for fault in cell.faults if fault.client in (None, self.name)]
+        core = Core(faults, cell.workload.commands, producers)
+        whose = f", client {self.who}" if self.who else ""
+        about = f"netdiag cell {cell.id}{whose}; interface 0 is the client's end, 1 the server's"
 
         def forward() -> int:
             ours.close()
             ports = (lab.port(CLIENT), lab.port(SERVER))
             try:
-                tape = Tape(self.files.tape, wall_offset=self.wall_offset, about=about)
+                tape = Tape(self.files.tape_of(self.who), wall_offset=self.wall_offset, about=about)
                 return CableLoop(core, ports, tape, theirs).run(lab.dropped)
             except OSError as err:
                 theirs.send(json.dumps({"failed": err.errno or 0}).encode())
@@ -81,14 +106,14 @@ class Bench:
         self.undo.callback(cable.kill)
         return cable, ours
 
-    def server(self) -> Child:
-        """Start the server; it is ready when `admin` returns."""
+    def server(self, addresses: Sequence[str]) -> Child:
+        """Start the server, listening on these addresses; it is ready when `admin` returns."""
         log = self._log("server.log")
         config = self.files.root / "server.conf"
         try:
             main = server_main(
                 self.cell.server,
-                self.lab.address(SERVER),
+                addresses,
                 config=config,
                 scratch=self.scratch,
                 log=log,
@@ -129,12 +154,12 @@ class Bench:
         """Start the client; returns it and the reading end of its events pipe."""
         reading, writing = os.pipe2(os.O_CLOEXEC)
         self.undo.callback(os.close, reading)
-        log = self._log("client.log")
+        log = self._log(self.client_log.name)
         try:
             main = client_main(
-                self.cell.client,
+                self.client_spec,
                 workload_json(self.cell.workload),
-                server=(self.lab.address(SERVER), PORT),
+                server=(self.server_address, PORT),
                 log=log,
                 events=writing,
             )

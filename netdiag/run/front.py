@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.catalogue.clients import ExecClient
-from netdiag.errors import LabError, RecordingError, ScenarioError
+from netdiag.errors import LabError, RecordingError
 from netdiag.process import how_it_ended
 from netdiag.recording import Recording, create, printable
 from netdiag.run.sandbox import Sandbox, sandbox
@@ -63,8 +63,8 @@ def run_plan(
     preflight(plan)
     with contextlib.ExitStack() as undo:
         box = box or undo.enter_context(sandbox())
-        stop = undo.enter_context(_stop_requests())
         box.wait_until_ready()
+        stop = undo.enter_context(_stop_requests())
         recording = _recording(plan, out)
         undo.callback(_remove_empty, recording.root / "scratch")
         box.begin(recording.root, jobs)
@@ -82,16 +82,9 @@ def preflight(plan: Plan) -> None:
 
     Raises ScenarioError for what netdiag cannot run (yet), LabError for what is not installed.
     """
-    for cell in plan.cells:
-        if len(cell.clients) != 1:
-            raise ScenarioError(
-                f"{plan.scenario}: clients: cell {cell.id} has {len(cell.clients)} clients "
-                f"({', '.join(cell.clients)}), and netdiag runs one in a cell; "
-                "write one scenario for each, or a matrix over `client`"
-            )
     for binary in dict.fromkeys(cell.server.binary for cell in plan.cells):
         find_binary(binary)
-    clients = [cell.client for cell in plan.cells]
+    clients = [client for cell in plan.cells for client in cell.clients.values()]
     programs = [client.command[0] for client in clients if isinstance(client, ExecClient)]
     for program in dict.fromkeys(programs):
         if shutil.which(program) is None:

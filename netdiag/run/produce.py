@@ -31,9 +31,13 @@ class Producer:
         self._key = key
         self._entries = entries
         self._made = 0
+        self._started: set[int] = set()
 
     def start(self, entry: int) -> None:
-        """Begin with entry number `entry` (from 0) of the scenario's `produce`."""
+        """Begin with entry number `entry` (from 0) of the scenario's `produce`, but only once."""
+        if entry in self._started:
+            return
+        self._started.add(entry)
         wanted = self._entries[entry]
         if wanted.rate is None:
             for _ in range(wanted.count):

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """The only writer of one cell's events. Raises OSError when the disk is full."""
+    """Writes one cell's events; of several clients, those of `who`. Only the cell's own process has
+    any. Raises OSError when the disk is full.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, who: str = "") -> None:
         self._log = EventLog(path)
+        self._who = who
 
     def note(
         self, lane: str, what: str, outcome: str = "info", *, t: int | None = None, **data: Json
@@ -28,4 +31,5 @@ class Recorder:
         self, lane: str, what: str, outcome: str, data: Mapping[str, Json], *, t: int | None = None
     ) -> None:
         """The same for data whose keys somebody else has chosen."""
-        self._log.write(Event(time.monotonic_ns() if t is None else t, lane, what, outcome, data))
+        at = time.monotonic_ns() if t is None else t
+        self._log.write(Event(at, lane, what, outcome, data, self._who))

@@ -20,7 +20,7 @@ from typing import Final
 
 from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
-from netdiag.lab.namespaces import namespace_lab
+from netdiag.lab.namespaces import namespace_labs
 from netdiag.process import (
     CLONE_NEWNS,
     MS_NODEV,
@@ -66,7 +66,7 @@ def run(directory: Path, jobs: int) -> int:
     plan = Plan.from_json(recording.load_plan())
     scratch = directory / "scratch"
     _mount_scratch(scratch)
-    warm([cell.client for cell in plan.cells])
+    warm([client for cell in plan.cells for client in cell.clients.values()])
     if any(fault.on_start() for cell in plan.cells for fault in cell.faults):
         import netdiag.packets  # noqa: F401, PLC0415 - scapy, once, before anything is forked
     wall_offset = time.time_ns() - time.monotonic_ns()
@@ -169,8 +169,9 @@ class CellProcess:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
         self._scratch.mkdir(mode=0o700)
         cell = self._cell
-        with namespace_lab(family=cell.lab.ip, sysctls=sysctls(cell)) as lab:
-            CellRun(cell, self._files, self._scratch, self._wall_offset).run(lab)
+        count = len(cell.clients)
+        with namespace_labs(family=cell.lab.ip, clients=count, sysctls=sysctls(cell)) as labs:
+            CellRun(cell, self._files, self._scratch, self._wall_offset).run(labs)
 
 
 def _last_word(recorder: Recorder, reason: str, complain: int) -> int:

@@ -16,7 +16,7 @@ from netdiag.errors import LabError
 from netdiag.process import become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netdiag.catalogue.servers import RedisServer
 
@@ -45,11 +45,11 @@ def find_binary(named: str | None) -> str:
     )
 
 
-def configuration(server: RedisServer, address: str) -> str:
+def configuration(server: RedisServer, addresses: Sequence[str]) -> str:
     """The text of the configuration file: the lab's part, then the scenario's `config` as it is."""
     lines = [
         f"port {PORT}",
-        f"bind {address}",
+        f"bind {' '.join(addresses)}",
         f"unixsocket {SOCKET}",
         "unixsocketperm 700",
         "protected-mode no",
@@ -64,15 +64,15 @@ def configuration(server: RedisServer, address: str) -> str:
 
 
 def server_main(
-    server: RedisServer, address: str, *, config: Path, scratch: Path, log: int
+    server: RedisServer, addresses: Sequence[str], *, config: Path, scratch: Path, log: int
 ) -> Callable[[], int]:
     """Write the configuration file; returns what to run in a forked child on the server's host.
 
-    The server listens on `address`, and its unix socket appears in `scratch`, where it works.
+    The server listens on `addresses`, and its unix socket appears in `scratch`, where it works.
     Raises LabError when there is no such program.
     """
     binary = find_binary(server.binary)
-    config.write_text(configuration(server, address), encoding="utf-8")
+    config.write_text(configuration(server, addresses), encoding="utf-8")
 
     def execute() -> int:
         return become([binary, str(config)], env=os.environ, log=log, cwd=str(scratch))

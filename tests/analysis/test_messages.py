@@ -12,7 +12,7 @@ from pytest import param
 from netdiag.analysis.kernel import SocketState
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import FaultEffect, Message
-from netdiag.analysis.wire import Reply, WireLog
+from netdiag.analysis.wire import Reply
 
 from .recorded import CLIENT, SECOND, analysed, cell, event, moments
 
@@ -53,9 +53,13 @@ def cut(began: float, healed: float | None) -> FaultEffect:
 def fate(events: list[Event], replies: list[Reply] | None = None,
          faults: list[FaultEffect] | None = None,
          sockets: dict[tuple[str, str], SocketState] | None = None) -> Message:
-    (message,) = account(moments(*events, END), WireLog(replies=replies or []), faults or [],
-                         sockets or {})
+    (message,) = accounted([*events, END], replies or [], faults or [], sockets or {})
     return message
+
+
+def accounted(events: list[Event], replies: list[Reply], faults: list[FaultEffect],
+              sockets: dict[tuple[str, str], SocketState]) -> tuple[Message, ...]:
+    return account(moments(*events), replies, faults, sockets)
 
 
 SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, False, None)
@@ -100,8 +104,7 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
 
 
 def test_a_message_that_the_server_refused_was_never_there() -> None:
-    refused = moments(*push(1, outcome="fail"), left(), END)
-    assert account(refused, WireLog(), [], {}) == ()
+    assert accounted([*push(1, outcome="fail"), left(), END], [], [], {}) == ()
 
 
 NAMES = ["m1", "m2", "m3", "m4"]
@@ -130,8 +133,7 @@ def test_the_fates_add_up_to_what_was_pushed(story: dict[str, object]) -> None:
     events += [got(t, name) for t, name in received]
     if isinstance(story["left"], list):
         events.append(left(*story["left"]))
-    found = account(moments(*events), WireLog(replies=story["replies"]),  # type: ignore[arg-type]
-                    story["faults"], {})  # type: ignore[arg-type]
+    found = accounted(events, story["replies"], story["faults"], {})  # type: ignore[arg-type]
     accepted = {name for name, (_, outcome) in pushed.items() if outcome == "ok"}
     assert {message.id for message in found} == accepted
     assert len(found) == len(accepted)

@@ -92,12 +92,6 @@ def test_a_missing_program_is_said_before_anything_starts(
     assert not home.out.exists()
 
 
-def test_several_clients_are_refused(home: Home) -> None:
-    done = home.record(one("clients: {a: {kind: redis-py}, b: {kind: redis-py}}"))
-    assert done.code == 64
-    assert_sentence(done, "clients", "a, b", "one in a cell")
-    assert not home.out.exists()
-
 
 def no_user_namespaces() -> None:
     """In the child: become an ordinary user whom a sysctl forbids user namespaces."""

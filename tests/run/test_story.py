@@ -58,7 +58,7 @@ def start(lab: FakeLab, files: CellFiles, scratch: Path) -> Child:
         recorder = Recorder(files.events)
         offset = time.time_ns() - time.monotonic_ns()
         recorder.note("netdiag", "cell", "start", wall_offset=offset)
-        CellRun(cell(), files, scratch, offset).run(lab)
+        CellRun(cell(), files, scratch, offset).run([lab])
         recorder.note("netdiag", "cell", "ok")
         return 0
 

@@ -1,0 +1,175 @@
+"""One client of a cell with all that belongs to it: its cable, its program, its sockets, its sleep.
+
+A cell has a strand for each of its clients; they share the server and the loop. The rule it guards:
+a strand tells the cell what concerns the others (a signal, a change, a failure) by its Ear alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from netdiag.clients.start import library_version
+from netdiag.process import how_it_ended
+from netdiag.run.bench import last_line
+from netdiag.run.listen import ClientVoice
+from netdiag.run.loop import MILLISECOND, Loop
+from netdiag.run.watch import SleepWatch, SocketWatch
+
+if TYPE_CHECKING:
+    from netdiag.process import Child
+    from netdiag.run.bench import Bench
+    from netdiag.run.recorder import Recorder
+
+_FALLS_ASLEEP = 50 * MILLISECOND
+_CHANGES = frozenset({"syn", "fin", "rst", "handshake_ack", "fin_retransmission"})
+_SOCKET_WORDS = frozenset({"error", "connect", "disconnect"})
+
+
+class Ear(Protocol):
+    """What the cell wants to hear of its strands."""
+
+    def signalled(self, entry: int) -> None:
+        """A producer's trigger was met at this strand's cable."""
+
+    def began(self, t: int) -> None:
+        """Frames passed at `t` (ns); the first ones start the cell's clock."""
+
+    def changed(self) -> None:
+        """Something changed that the server's own view may show."""
+
+    def useless(self) -> None:
+        """The client ended before its first call."""
+
+    def cannot_write(self, number: int) -> None:
+        """The tape could not be written: an errno, of a full disk for example."""
+
+    def failed(self, reason: str) -> None:
+        """The cell cannot go on."""
+
+    def settled(self) -> None:
+        """The cable has ended its tape."""
+
+
+class Strand:
+    """One client and its cable; `start_cable`, then `start_client`, at the end `stop_cable`."""
+
+    def __init__(self, bench: Bench, loop: Loop, recorder: Recorder, ear: Ear) -> None:
+        self._bench = bench
+        self._loop = loop
+        self._recorder = recorder
+        self._ear = ear
+        self._worked = False
+        self.tape_done = False
+
+    def start_cable(self) -> None:
+        """Fork the cable and listen to it; from now on frames pass."""
+        self._cable, self._control = self._bench.cable()
+        self._loop.on_readable(self._control.fileno(), self._from_cable)
+        self._loop.on_readable(self._cable.pidfd, self._cable_ended)
+        self._sockets = SocketWatch(
+            self._bench.lab, self._loop, self._recorder, on_death=lambda _: self._ear.changed()
+        )
+
+    def start_client(self) -> Child:
+        """Start the program under test."""
+        client, reading = self._bench.client()
+        self._recorder.note(
+            "client.app",
+            "start",
+            "start",
+            pid=client.pid,
+            kind=self._bench.client_spec.kind,
+            version=library_version(self._bench.client_spec),
+        )
+        self._sleep = SleepWatch(client.pid, self._recorder)
+        voice = ClientVoice(reading, self._recorder, self._heard)
+        self._loop.on_readable(reading, lambda: self._hear(voice, reading))
+        self._loop.on_readable(client.pidfd, lambda: self._client_ended(client, voice))
+        return client
+
+    def look(self) -> None:
+        """Where does the client sleep? (The slow clock asks.)"""
+        self._sleep.look()
+
+    def look_at_sockets(self) -> None:
+        """Look at every socket of this strand."""
+        self._sockets.look_at_all()
+
+    def stop_cable(self) -> None:
+        """Let the cable end its tape; `Ear.settled` says when it has."""
+        if self._cable.poll() is None:
+            self._tell_cable({"stop": True})
+
+    def _hear(self, voice: ClientVoice, reading: int) -> None:
+        if not voice.ready():
+            self._loop.forget(reading)
+
+    def _heard(self, what: str) -> None:
+        """The client said something: tell the cable's triggers; see soon where it sleeps."""
+        self._worked = self._worked or what == "call"
+        self._tell_cable({"event": what})
+        self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
+        if what in _SOCKET_WORDS:
+            self._sockets.look_at_all()
+
+    def _client_ended(self, client: Child, voice: ClientVoice) -> None:
+        self._loop.forget(client.pidfd)
+        voice.last_words()
+        code = client.wait()
+        said = last_line(self._bench.client_log)
+        self._recorder.note("client.app", "exit", "fail" if code else "ok", code=code, said=said)
+        self._sockets.look_at_all()
+        self._ear.changed()
+        if not self._worked:
+            self._ear.useless()
+
+    def _tell_cable(self, order: dict[str, object]) -> None:
+        if self._cable.poll() is None:
+            try:
+                self._control.send(json.dumps(order).encode())
+            except (BlockingIOError, ConnectionError) as err:
+                self._ear.failed(f"the cable takes no more orders ({err.strerror}); run it again")
+
+    def _from_cable(self) -> None:
+        while True:
+            try:
+                message = self._control.recv(1 << 20)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                message = b""
+            if not message:
+                self._loop.forget(self._control.fileno())
+                return
+            self._cable_said(json.loads(message))
+
+    def _cable_said(self, said: dict[str, Any]) -> None:
+        if "note" in said:
+            self._recorder.record("cable", said["note"], said["outcome"], said["data"], t=said["t"])
+            if said["note"] == "fault":
+                self._sockets.look_at_all()
+        elif "signal" in said:
+            self._ear.signalled(int(said["signal"]))
+        elif "seen" in said:
+            self._frames_passed(said["t"], said["seen"])
+        elif "failed" in said:
+            self._ear.cannot_write(said["failed"])
+        elif "done" in said:
+            self.tape_done = True
+            self._ear.settled()
+
+    def _frames_passed(self, t: int, rows: list[list[Any]]) -> None:
+        self._ear.began(t)
+        self._sockets.seen(((row[0], row[1]), (row[2], row[3])) for row in rows)
+        if any(_CHANGES.intersection(row[4:]) for row in rows):
+            self._ear.changed()
+
+    def _cable_ended(self) -> None:
+        self._loop.forget(self._cable.pidfd)
+        self._from_cable()
+        if not self.tape_done:
+            code = self._cable.wait()
+            self._recorder.note("cable", "crash", "fail", code=code)
+            self._ear.failed(f"the cable ended before the cell did ({how_it_ended(code)})")
