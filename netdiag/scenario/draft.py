@@ -202,7 +202,7 @@ def _duration(answers: Draft, story: Story, heals: float | None) -> float:
     begins = MESSAGE_AT if story.message else 0.0
     if answers.phase == "closing":
         begins += answers.read_timeout or 0.0
-    told = clock(answers)
+    told = clock(answers) if FAULTS[answers.fault].lasts else None
     noticed = 0.0 if told is None else told[1] * (1 + WHEEL) + 2
     recovered = 0.0 if heals is None else heals + _recovers(answers, heals)
     return float(math.ceil(begins + max(noticed, recovered, 5.0) + _SLACK))

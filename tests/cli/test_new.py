@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ import pytest
 from netdiag.catalogue import Keepalive
 from netdiag.cli import new
 from netdiag.scenario import expand, load
+from tests.run.running import NETDIAG, needs_lab
 
 from .calling import call
 
@@ -87,6 +90,30 @@ def test_mistakes_are_64_and_write_nothing(arguments: list[str], sentence: str) 
     assert called.code == 64
     assert sentence in called.error
     assert not list(Path.cwd().iterdir())
+
+
+DRAFTS = {
+    "keepalive": ["--keepalive", "1s/1s/1", "--heal-after", "4s"],
+    "silent": ["--keepalive", "off", "--heal-after", "1s"],
+    "reset": ["--fault", "reset", "--phase", "reply_in_flight"],
+    "command": ["--phase", "request_in_flight", "--read-timeout", "1s", "--heal-after", "never"],
+}
+
+
+@needs_lab
+def test_what_it_writes_runs_as_it_is() -> None:
+    """All at once: the real client, the real server, and every expectation met."""
+    running = {}
+    for name, options in DRAFTS.items():
+        assert call("new", "--name", name, *options).code == 0
+        running[name] = subprocess.Popen(
+            [*NETDIAG, "run", f"{name}.yaml", "--json"], stdout=subprocess.PIPE, text=True)
+    for name, process in running.items():
+        told, _ = process.communicate(timeout=60)
+        (cell,) = json.loads(told)["cells"]
+        verdicts = {one["expectation"]: one["outcome"] for one in cell["verdicts"]}
+        assert (process.returncode, cell["unknown"]) == (0, []), (name, verdicts)
+        assert set(verdicts.values()) == {"PASS"}
 
 
 def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
