@@ -11,20 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
 
-from netdiag.tcp.labels import LABELS, TEXTS, Label
+from netdiag.tcp.labels import Label  # noqa: TC001 - in annotations that others resolve
+from netdiag.tcp.rows import ANSWERED_ROW, BREAKS_SILENCE_ROW, DSACK_ROW, SPURIOUS_ROW
+from netdiag.tcp.table import ROW_TEXTS, Row, Rows
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-COPY: Final = len(LABELS)  # a row's label: a frame captured twice, which the tracker never saw
-ROW_TEXTS: Final = (*TEXTS, "copy")
-
-SPURIOUS_ROW: Final = 1  # bits of a row's `marks`: it was not needed, as its receiver said later
-ANSWERED_ROW: Final = 2  # a probe: the peer answered it
-BREAKS_SILENCE_ROW: Final = 4  # it ended what was then the connection's longest silence
-DSACK_ROW: Final = 8  # it says that a retransmission of the other side was spurious
+__all__ = [
+    "ANSWERED_ROW", "BREAKS_SILENCE_ROW", "DSACK_ROW", "ROW_TEXTS", "SPURIOUS_ROW",
+    "Application", "CaptureFacts", "Chain", "ConnectionFacts", "Drops", "Ending", "Opening",
+    "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
+]  # fmt: skip
 
 
 class Opening(IntEnum):
@@ -91,6 +87,7 @@ class Application:
     last_command_at: int
     last_command_frame: int
     breaks: int  # how often the reading had to begin anew behind bytes that were not captured
+    subscribed: bool = False  # it sent a SUBSCRIBE of some kind: it may wait without any command
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,38 +202,6 @@ class ConnectionFacts:
     def frames(self) -> int:
         """Both directions, copies not counted."""
         return self.client.frames + self.server.frames
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One packet that is not boring: no new data in order, no plain ACK."""
-
-    number: int
-    t_ns: int
-    conn: int
-    side: int
-    label: int  # a Label, or COPY
-    step: int
-    length: int  # payload bytes
-    since_previous_ns: int  # see tracker.py
-    marks: int
-
-    @property
-    def text(self) -> str:
-        """The label's name."""
-        return ROW_TEXTS[self.label]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of all connections, bounded: a connection with too many keeps its first and its last."""
-
-    rows: tuple[Row, ...]  # in the order of the capture
-    left_out: int  # how many had to go
-
-    def of(self, conn: int) -> Iterator[Row]:
-        """One connection's."""
-        return (row for row in self.rows if row.conn == conn)
 
 
 @dataclass(frozen=True, slots=True)

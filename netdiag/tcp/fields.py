@@ -8,7 +8,10 @@ bytes.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
 
 MASK: Final = 0xFFFFFFFF
 HALF: Final = 0x80000000
@@ -86,8 +89,13 @@ SIZE: Final = STEP + 8
 def new_state() -> list[int]:
     """The state of a connection of which nothing has been seen yet."""
     state = [0] * SIZE
+    begin_state(state)
+    return state
+
+
+def begin_state(state: MutableSequence[int]) -> None:
+    """Set what is not zero at the beginning."""
     for base in (0, SIDE):
         for field in (WINDOW, WSCALE, TIMED_NS, HALF_RTT, LEAST_HALF_RTT, TSVAL):
             state[base + field] = -1
         state[base + SACK_OK] = 1
-    return state

@@ -8,22 +8,17 @@ connect() and begins nothing.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from netdiag.tcp import fields as f
 from netdiag.tcp.holes import first_missing
 from netdiag.tcp.labels import LABELS, Label
-from netdiag.tcp.states import CLOSED, STATE_TEXTS, SYN_SENT, TIME_WAIT
+from netdiag.tcp.lives import NEWER_ALONE, OLDER, from_server, is_open, is_reborn, which_life
+from netdiag.tcp.states import STATE_TEXTS
 from netdiag.tcp.tracker import track
-from netdiag.tcp.wire import ACK, RST, SYN, Segment
+from netdiag.tcp.wire import SYN, Segment, has_options
 
 Endpoint = tuple[bytes, int]
-
-# Ports that servers listen on although clients may own a lower number; the rest: the lower one
-# serves.
-KNOWN_PORTS: Final = frozenset(
-    {1883, 3306, 4222, 5432, 5671, 5672, 6379, 6380, 8883, 9092, 16379, 26379}
-)
 
 
 class Flow:
@@ -58,8 +53,7 @@ class Flow:
     @property
     def open(self) -> bool:
         """Whether at least one side must believe that the connection still lives."""
-        dead = (CLOSED, TIME_WAIT)
-        return self.state[f.TCP_STATE] not in dead or self.state[f.SIDE + f.TCP_STATE] not in dead
+        return is_open(self.state)
 
     def next_seq(self, side: int) -> int:
         """The next sequence number that `side` will use (SND.NXT)."""
@@ -143,7 +137,7 @@ class Flows:
         left = right = top = -1
         if segment.sack:
             left, right = segment.sack[0]
-            top = _top(segment.sack)
+            top = highest_edge(segment.sack)
         state = flow.state
         label = track(
             state,
@@ -181,7 +175,7 @@ class Flows:
         """A new flow, entered for both directions; the sender's place in it."""
         sender = (segment.src, segment.sport)
         receiver = (segment.dst, segment.dport)
-        side = 1 if _from_server(segment) else 0
+        side = 1 if from_server(segment.flags, segment.sport, segment.dport) else 0
         client, server = (receiver, sender) if side else (sender, receiver)
         flow = Flow(len(self.flows), client, server, before if before and before.open else None)
         self.flows.append(flow)
@@ -190,49 +184,26 @@ class Flows:
         return flow, side
 
 
-def _from_server(segment: Segment) -> bool:
-    """Whether a flow's first segment comes from its server; in mid-life the ports must tell."""
-    if segment.flags & SYN:
-        return bool(segment.flags & ACK)
-    known = segment.sport in KNOWN_PORTS, segment.dport in KNOWN_PORTS
-    return segment.sport < segment.dport if known[0] == known[1] else known[0]
-
-
 def _reborn(flow: Flow, side: int, segment: Segment) -> bool:
     """Whether a SYN on a known four-tuple begins another life of it."""
-    if segment.flags & (ACK | RST):
-        return False
-    state = flow.state
-    base = side * f.SIDE
-    named = state[base + f.ISN_KNOWN] or state[f.SIDE - base + f.ISN_KNOWN]
-    if named and segment.seq == state[base + f.ISN]:  # its own SYN, or what the SYN-ACK answered
-        return False
-    if not flow.open or state[base + f.TCP_STATE] == SYN_SENT:
-        return True
-    return segment.mss >= 0 or segment.wscale >= 0 or segment.sack_permitted or segment.tsval >= 0
+    return is_reborn(flow.state, side, segment.flags, segment.seq, has_options(segment))
 
 
 def _life(flow: Flow, side: int, segment: Segment) -> Flow:
     """Which of two lives a segment belongs to, while the newer one has not been answered."""
     before = flow.before
     assert before is not None
-    if segment.flags & SYN:
-        if segment.flags & ACK and segment.ack == flow.next_seq(0):
-            flow.before = None
-        return flow
-    if flow.state[f.SIDE + f.SEEN]:
+    old_side = 0 if (segment.src, segment.sport) == before.client else 1
+    life = which_life(
+        flow.state, before.state, side, old_side, segment.flags, segment.seq, segment.ack
+    )
+    if life == NEWER_ALONE:
         flow.before = None
-        return flow
-    if side == 0:
-        side = 0 if (segment.src, segment.sport) == before.client else 1
-        fits = (segment.seq - before.next_seq(side) + f.HALF) & f.MASK
-        return before if abs(fits - f.HALF) <= f.HALF >> 8 else flow
-    if segment.flags & RST and segment.ack == flow.next_seq(0):
-        return flow
-    return before
+    return before if life == OLDER else flow
 
 
-def _top(blocks: tuple[tuple[int, int], ...]) -> int:
+def highest_edge(blocks: tuple[tuple[int, int], ...]) -> int:
+    """The edge of SACK blocks that is farthest ahead."""
     top = blocks[0][1]
     for _, right in blocks:
         if 0 < (right - top) & f.MASK < f.HALF:

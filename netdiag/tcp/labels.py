@@ -48,6 +48,7 @@ TEXTS: Final = tuple(label.name.lower() for label in Label)
 LABELS: Final = tuple(Label)
 BY_NAME: Final = {label.text: label for label in Label}
 NAMES: Final = tuple(BY_NAME)
+COPY: Final = len(LABELS)  # in the tracker's place: a frame captured twice, which it never sees
 
 RESENT_DATA: Final = frozenset(
     {

@@ -17,7 +17,7 @@ from netdiag.tcp.pcapng import MAX_FRAME, Interface, Packet, Statistics, Truncat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAGICS: Final = {
+MAGICS: Final = {
     b"\xd4\xc3\xb2\xa1": ("<", 1000),
     b"\xa1\xb2\xc3\xd4": (">", 1000),
     b"\x4d\x3c\xb2\xa1": ("<", 1),
@@ -30,9 +30,9 @@ def scan_pcap(data: bytes) -> Iterator[Packet | Interface | Truncated]:
 
     Raises RecordingError when the first four bytes are not those of a pcap.
     """
-    if data[:4] not in _MAGICS:
+    if data[:4] not in MAGICS:
         raise RecordingError(f"not a pcap file: it begins with {data[:4].hex() or 'nothing'}")
-    order, scale = _MAGICS[data[:4]]
+    order, scale = MAGICS[data[:4]]
     if len(data) < 24:
         yield Truncated(len(data))
         return
@@ -61,7 +61,7 @@ def scan_capture(data: bytes) -> Iterator[Packet | Interface | Statistics | Trun
     """
     if data[:4] == PCAPNG_MAGIC:
         return scan_pcapng(data)
-    if data[:4] in _MAGICS:
+    if data[:4] in MAGICS:
         return scan_pcap(data)
     raise RecordingError(
         f"neither pcap nor pcapng: it begins with {data[:4].hex() or 'nothing'}; "

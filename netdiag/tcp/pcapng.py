@@ -161,7 +161,7 @@ def read_pcapng(path: Path | str) -> Iterator[Packet | Interface | Statistics | 
 
 def scan_pcapng(data: bytes) -> Iterator[Packet | Interface | Statistics | Truncated]:
     """The contents of a pcapng held in memory; see `read_pcapng`."""
-    return _Scan(data).run()
+    return BlockScan(data).run()
 
 
 class _Clock(NamedTuple):
@@ -170,15 +170,16 @@ class _Clock(NamedTuple):
     numerator: int  # ns = ticks * numerator // denominator + offset
     denominator: int
     offset: int
+    resolution: int  # if_tsresol as written
 
     def ns(self, high: int, low: int) -> int:
         return ((high << 32) | low) * self.numerator // self.denominator + self.offset
 
 
-class _Scan:
+class BlockScan:
     """One pass over a file: where it stands and what the section so far has declared."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes = b"") -> None:
         self.data = data
         self.order = "<"
         self.packets = 0
@@ -199,6 +200,15 @@ class _Scan:
                 if value is not None:
                     yield value
             at += total
+
+    def take(self, block: bytes) -> Interface | Statistics | Packet | None:
+        """One whole block that others have cut out of a file; what it says, if anything."""
+        self.data = block
+        if self._block_size(0) != len(block):
+            return None
+        (kind,) = Struct(self.order + "I").unpack_from(block, 0)
+        read = _READERS.get(kind)
+        return None if read is None else read(self, 8, len(block) - 4)
 
     def _block_size(self, at: int) -> int:
         """The size of the block at `at`, 0 for none; a section header sets the byte order."""
@@ -226,7 +236,7 @@ class _Scan:
         interface = Interface(
             self.declared, _text(options.get(2)) or "", link, snaplen, _text(options.get(1))
         )
-        clock = _Clock(1_000_000_000, per_second, offset * 1_000_000_000)
+        clock = _Clock(1_000_000_000, per_second, offset * 1_000_000_000, resolution[0])
         self.interfaces.append((interface, clock))
         self.declared += 1
         return interface
@@ -300,10 +310,10 @@ class _Scan:
 
 _ORDER: Final[dict[str, Literal["little", "big"]]] = {"<": "little", ">": "big"}
 _READERS: Final = {
-    _INTERFACE: _Scan._interface,
-    _ENHANCED: _Scan._packet,
-    _SIMPLE: _Scan._simple,
-    _STATISTICS: _Scan._statistics,
+    _INTERFACE: BlockScan._interface,
+    _ENHANCED: BlockScan._packet,
+    _SIMPLE: BlockScan._simple,
+    _STATISTICS: BlockScan._statistics,
 }
 
 

@@ -75,6 +75,11 @@ def flag_text(flags: int) -> str:
     return letters + ("A" if flags & ACK else "") or "-"
 
 
+def has_options(segment: Segment) -> bool:
+    """Whether it carries an option that a SYN of connect() carries."""
+    return segment.mss >= 0 or segment.wscale >= 0 or segment.sack_permitted or segment.tsval >= 0
+
+
 def endpoint_text(addr: bytes, port: int) -> str:
     """`10.0.0.1:6379` or `[fd00::1]:6379`; an address of another size is written in hex."""
     if len(addr) == 4:
@@ -187,10 +192,10 @@ def _parse_tcp(
     sport, dport, seq, ack, offset, flags, window = _tcp(frame, at)
     data = at + (offset >> 4 << 2)
     length = end - data
-    if data < at + 20 or length < 0 or len(frame) < data:
+    if data < at + 20 or length < 0:
         return None
     payload = frame[data:end] if length else b""
-    if data == at + 32:  # the shape of nearly every segment: two NOPs and the timestamps
+    if data == at + 32 <= len(frame):  # nearly every segment: two NOPs and timestamps
         head, tsval, tsecr = _plain_options(frame, at + 20)
         if head == _NOP_NOP_TS:
             return Segment(

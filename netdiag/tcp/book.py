@@ -1,0 +1,186 @@
+"""Where the account of a connection is kept: one flat list of ints, and names for its places.
+
+The rule is that of fields.py: plain ints, so that the same source fills a list and a compiled
+array. A side's places are read as `book[OWN + side * SIDE_BOOK + PLACE]`. Moments are the engine's
+clock (never 0), frames count from 1; 0 is "never".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netdiag.tcp.labels import COPY
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+
+# the connection
+FIRST_NS: Final = 0
+FIRST_FRAME: Final = 1
+LAST_NS: Final = 2
+LAST_FRAME: Final = 3
+SILENCE_NS: Final = 4  # the longest so far
+SILENCE_FROM: Final = 5
+SILENCE_TO: Final = 6
+SILENCE_BEGAN: Final = 7
+SILENCE_LABEL: Final = 8
+SILENCE_SIDE: Final = 9
+SILENCE_WAITS: Final = 10  # 1: the other side has not sent anything since
+SILENCE_ANSWER: Final = 11
+SILENCE_ANSWER_LABEL: Final = 12
+SILENCE_ANSWER_NS: Final = 13
+COMPLETED: Final = 14  # something but SYN and RST followed the SYN or the SYN-ACK
+END_KIND: Final = 15  # an Ending
+END_SIDE: Final = 16
+END_NS: Final = 17
+END_FRAME: Final = 18
+RST_ANSWERS: Final = 19  # the label + 1 of what an ending RST answers
+RST_DELAY: Final = 20
+HANDSHAKE_NS: Final = 21
+OLDER_LIFE: Final = 22  # number + 1 of the life before
+OLDER_WAITS: Final = 23  # 1: segments may still belong to it
+OLDER_FLIP: Final = 24  # 1: its client is this one's server
+CLIENT_HIGH: Final = 25  # addresses and ports, as the compiled loop keeps them
+CLIENT_LOW: Final = 26
+SERVER_HIGH: Final = 27
+SERVER_LOW: Final = 28
+PORTS: Final = 29  # family << 32 | client's port << 16 | server's
+ROWS: Final = 30  # rows written for it, those overwritten included
+ROW_FIRST: Final = 31  # slot + 1 of the ring of its last rows
+ROW_LAST: Final = 32
+RST_SIDE: Final = 33  # side + 1 of the first RST that ends it
+PENDING: Final = 34  # RESP commands without a reply
+PENDING_HEAD: Final = 35
+PENDING_LOST: Final = 36  # how many of them are only counted
+SILENCED: Final = 37  # CLIENT REPLY: how many commands get no reply; -1: all
+SUBSCRIBED: Final = 38
+QUEUE: Final = 16  # pending commands of which name and time are kept
+QUEUE_BASE: Final = 39  # QUEUE times (at, frame, name, name)
+OWN: Final = QUEUE_BASE + 4 * QUEUE
+
+# one side
+COPIES: Final = 0
+PAYLOAD: Final = 1
+UNIQUE: Final = 2
+MAX_STEP: Final = 3
+NEEDLESS: Final = 4  # retransmissions that were not needed
+RESENT: Final = 5  # all of them
+SIDE_FIRST_NS: Final = 6
+SIDE_FIRST_FRAME: Final = 7
+SIDE_LAST_NS: Final = 8
+SIDE_LAST_FRAME: Final = 9
+SIDE_LAST_LABEL: Final = 10
+DATA_NS: Final = 11
+DATA_FRAME: Final = 12
+UNA_SEEN: Final = 13  # the tracker's UNA when it was last looked at
+UNA_NS: Final = 14  # when it moved
+CHAIN_SENT: Final = 15
+CHAIN_FIRST_NS: Final = 16
+CHAIN_LAST_NS: Final = 17
+CHAIN_FIRST_FRAME: Final = 18
+CHAIN_LAST_FRAME: Final = 19
+CHAIN_COUNT: Final = 20
+CHAIN_STEPS: Final = 21
+CHAIN_RTO: Final = 22
+CHAIN_GAP: Final = 23
+CHAIN_LENGTH: Final = 24
+CHAIN_LABEL: Final = 25
+CHAIN_UNA: Final = 26
+LATE_ROW: Final = 27  # slot + 1 of the last retransmission's row, while its verdict is open
+LATE_OPEN: Final = 28  # 1: timestamps can still tell; 2: they said that it was not needed
+LATE_SEQ: Final = 29
+LATE_TSVAL: Final = 30
+PROBE_WAITS: Final = 31  # 1 + which of PROBE_PLACES: no packet of the peer since that probe
+PROBE_ROW: Final = 32
+ZERO_SINCE: Final = 33
+ZERO_NS: Final = 34
+ZERO_COUNT: Final = 35
+FULL: Final = 36
+FIN_FRAME: Final = 37
+FIN_NS: Final = 38
+RST_FRAME: Final = 39
+RST_NS: Final = 40
+RST_OUTSIDE: Final = 41
+RST_CHALLENGED: Final = 42
+KEEPALIVE: Final = 43  # nine places, see below
+ZERO_PROBES: Final = 52
+LATE_FRAME: Final = 61
+COPY_RING: Final = 62  # COPY_COUNT times what a frame is known by, see copies.py
+COPY_COUNT: Final = 64
+LABEL_BASE: Final = COPY_RING + 2 * COPY_COUNT
+CAUSE_BASE: Final = LABEL_BASE + COPY
+SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
+
+P_SENT: Final = 0  # of KEEPALIVE and ZERO_PROBES
+P_ANSWERED: Final = 1
+P_FIRST_NS: Final = 2
+P_LAST_NS: Final = 3
+P_FIRST_FRAME: Final = 4
+P_LAST_FRAME: Final = 5
+P_IDLE: Final = 6
+P_INTERVAL: Final = 7
+P_ROW: Final = 8  # unanswered ones in a row
+
+# the application of one side
+KIND: Final = SPOKEN  # 0 not known yet, 1 RESP, 2 TLS, 3 neither
+TRIES: Final = SPOKEN + 1
+NEXT_SEQ: Final = SPOKEN + 2
+WHERE: Final = SPOKEN + 3  # in a RESP message: before a value, in a header, in a bulk; or lost
+MARKER: Final = SPOKEN + 4
+NUMBER: Final = SPOKEN + 5
+DIGITS: Final = SPOKEN + 6
+NEGATIVE: Final = SPOKEN + 7
+LEFT: Final = SPOKEN + 8  # bytes of a bulk and its CRLF still to come
+DEPTH: Final = SPOKEN + 9
+ITEM: Final = SPOKEN + 10  # strings of this message so far
+PUSH: Final = SPOKEN + 11
+WORD_SIZE: Final = SPOKEN + 12
+WORD: Final = SPOKEN + 13  # three ints of seven bytes: the string under way
+NAME: Final = SPOKEN + 16  # the same of the first string of the message
+FIRST_ARGUMENT: Final = SPOKEN + 19  # two ints
+LAST_ARGUMENT: Final = SPOKEN + 21
+BLOCK_ARGUMENT: Final = SPOKEN + 23  # what follows BLOCK
+AFTER_BLOCK: Final = SPOKEN + 25
+BEGAN_NS: Final = SPOKEN + 26
+BEGAN_FRAME: Final = SPOKEN + 27
+MESSAGES: Final = SPOKEN + 28
+BREAKS: Final = SPOKEN + 29
+FIRST_NAME: Final = SPOKEN + 30
+LAST_NAME: Final = SPOKEN + 33
+LAST_FIRST: Final = SPOKEN + 36  # the last command's arguments
+LAST_LAST: Final = SPOKEN + 38
+LAST_BLOCK: Final = SPOKEN + 40
+LAST_AT: Final = SPOKEN + 42
+LAST_AT_FRAME: Final = SPOKEN + 43
+LEVELS: Final = 8
+STACK: Final = SPOKEN + 44  # LEVELS: values still to come at each
+SIDE_BOOK: Final = STACK + LEVELS
+
+BOOK: Final = OWN + 2 * SIDE_BOOK
+
+# one row of the bounded record of packets that are not boring
+R_CONN: Final = 0
+R_NUMBER: Final = 1
+R_NS: Final = 2
+R_KIND: Final = 3  # marks << 16 | label << 8 | side
+R_STEP: Final = 4
+R_LENGTH: Final = 5
+R_PREVIOUS: Final = 6
+R_NEXT: Final = 7  # slot of the connection's next row
+ROW: Final = 8
+
+
+def new_book() -> list[int]:
+    """The account of a connection of which nothing has been seen yet."""
+    book = [0] * BOOK
+    begin_book(book)
+    return book
+
+
+def begin_book(book: MutableSequence[int]) -> None:
+    """Set what is not zero at the beginning."""
+    book[SILENCE_ANSWER_NS] = book[RST_DELAY] = book[HANDSHAKE_NS] = -1
+    for base in (OWN, OWN + SIDE_BOOK):
+        book[base + CHAIN_RTO] = -1
+        for probes in (KEEPALIVE, ZERO_PROBES):
+            book[base + probes + P_IDLE] = book[base + probes + P_INTERVAL] = -1

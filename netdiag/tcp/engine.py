@@ -1,0 +1,119 @@
+"""A capture, whatever its size -> CaptureFacts, in one pass and bounded memory.
+
+The rule: two ways of reading, one answer. Small captures are read over lists; large ones by the
+same source compiled, if the extra `fast` is installed. Nothing of the compiler is imported for
+small ones.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Final, Protocol
+
+from netdiag.tcp.book import COPIES, OWN, SIDE_BOOK
+from netdiag.tcp.choice import choose
+from netdiag.tcp.container import Container
+from netdiag.tcp.facts import CaptureFacts, Totals
+from netdiag.tcp.interpreted import Interpreted
+from netdiag.tcp.source import Source
+from netdiag.tcp.summary import connection_facts
+from netdiag.tcp.table import RecordedRows
+from netdiag.tcp.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, MutableSequence, Sequence
+    from pathlib import Path
+
+    from netdiag.tcp.choice import Choice, Moment
+    from netdiag.tcp.tally import Tally
+
+STEP: Final = 20_000  # frames between two calls of `progress`
+
+
+class Engine(Protocol):
+    """A way of reading: what it has found when `run` returns False."""
+
+    @property
+    def tally(self) -> Tally: ...
+    @property
+    def states(self) -> Sequence[MutableSequence[int]]: ...
+    @property
+    def books(self) -> Sequence[Sequence[int]]: ...
+    @property
+    def rows(self) -> Sequence[int]: ...
+    @property
+    def rows_used(self) -> Sequence[int]: ...
+
+    def run(self, every: int = 0) -> bool: ...
+
+
+def analyse_capture(  # noqa: PLR0913 - each is one option of the command
+    source: str | Path | IO[bytes],
+    *,
+    ports: Iterable[int] | None = None,
+    hosts: Iterable[str] | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    interface: str | int | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+    compiled: bool | None = None,
+) -> CaptureFacts:
+    """Everything that a capture says about TCP.
+
+    `source`: a path, `-` for standard input, or an open binary file. `ports`, `hosts` (addresses
+    or networks) at either end, `since`, `until` (int: ns since the epoch; float: seconds from the
+    first frame) choose segments. `interface` chooses a pcapng interface by name or number; by
+    default all are one capture, but of netdiag's own tapes the client's end. `progress` is called
+    with (bytes of the file read, its size or 0, frames). `compiled`: None decides by size.
+
+    Raises RecordingError when it cannot be read or is no capture, ScenarioError for a host that
+    is none, LabError when `compiled` is True and cannot be. Damage ends the reading with a note.
+    """
+    choice = choose(ports, hosts, since, until)
+    with Source(source) as opened:
+        container = Container(Window(opened), interface)
+        engine = _engine(container, choice, compiled)
+        while engine.run(STEP):
+            if progress is not None:
+                progress(opened.taken, opened.total, engine.tally.frames)
+        container.finish()
+        if progress is not None:
+            progress(opened.taken, opened.total, engine.tally.frames)
+        return _facts(opened.name, container, engine)
+
+
+def _engine(container: Container, choice: Choice, compiled: bool | None) -> Engine:
+    return Interpreted(container, choice)
+
+
+def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
+    tally, books = engine.tally, engine.books
+    first = tally.first_at
+    totals = Totals(
+        frames=tally.frames,
+        tcp=tally.tcp,
+        filtered=tally.filtered,
+        other=tally.other,
+        fragments=tally.fragments,
+        cut=tally.cut,
+        other_view=tally.other_view,
+        copies=sum(book[OWN + COPIES] + book[OWN + SIDE_BOOK + COPIES] for book in books),
+        bytes=container.window.base + container.window.size,
+        first_at=first,
+        last_at=tally.last_at,
+        backwards=tally.backwards,
+    )
+    connections = tuple(
+        connection_facts(number, state, book, first)
+        for number, (state, book) in enumerate(zip(engine.states, books, strict=True))
+    )
+    return CaptureFacts(
+        source=name,
+        kind=container.kind,
+        connections=connections,
+        totals=totals,
+        drops=container.drops,
+        truncated=container.truncated,
+        notes=tuple(container.notes),
+        rows=RecordedRows(engine.rows, engine.rows_used, first),
+        compiled=not isinstance(engine, Interpreted),
+    )

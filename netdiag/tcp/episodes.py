@@ -1,0 +1,210 @@
+"""Retransmissions and probes -> the chains and rows they belong to, and what became of them.
+
+The rule: a chain is what timers sent again without any new byte being acknowledged in between. A
+retransmission was needless if a D-SACK says so (RFC 2883), if its ACK echoes an older timestamp
+than its own (RFC 3522), or if its bytes had been acknowledged before it passed; it counts once.
+Plain ints; see book.py.
+"""
+
+# ruff: noqa: PLR0913, PLR0917 -- plain ints, one flat argument list: what a compiler takes
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netdiag.tcp.book import (
+    CHAIN_COUNT,
+    CHAIN_FIRST_FRAME,
+    CHAIN_FIRST_NS,
+    CHAIN_GAP,
+    CHAIN_LABEL,
+    CHAIN_LAST_FRAME,
+    CHAIN_LAST_NS,
+    CHAIN_LENGTH,
+    CHAIN_RTO,
+    CHAIN_SENT,
+    CHAIN_STEPS,
+    CHAIN_UNA,
+    KEEPALIVE,
+    LATE_FRAME,
+    LATE_OPEN,
+    LATE_ROW,
+    LATE_SEQ,
+    LATE_TSVAL,
+    MAX_STEP,
+    NEEDLESS,
+    OWN,
+    P_ANSWERED,
+    P_FIRST_FRAME,
+    P_FIRST_NS,
+    P_IDLE,
+    P_INTERVAL,
+    P_LAST_FRAME,
+    P_LAST_NS,
+    P_ROW,
+    P_SENT,
+    PROBE_ROW,
+    PROBE_WAITS,
+    RESENT,
+    SIDE_BOOK,
+    ZERO_PROBES,
+)
+from netdiag.tcp.fields import (
+    CAUSE,
+    HALF,
+    MASK,
+    SIDE,
+    SINCE_ORIGINAL,
+    SINCE_PREVIOUS,
+    STEP,
+    UNA,
+    UNA_KNOWN,
+)
+from netdiag.tcp.labels import Label
+from netdiag.tcp.rows import ANSWERED_ROW, SPURIOUS_ROW, mark_row
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+
+TAIL_LOSS_PROBE: Final = int(Label.TAIL_LOSS_PROBE)
+RTO: Final = int(Label.RTO_RETRANSMISSION)
+KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
+PROBE_PLACES: Final = (0, KEEPALIVE, ZERO_PROBES)  # by PROBE_WAITS
+
+UNDECIDED: Final = 1  # of LATE_OPEN
+NEEDLESS_BY_TIME: Final = 2  # a D-SACK for it is still to come, and says nothing new
+NEEDED_BY_TIME: Final = 3  # a D-SACK can still say otherwise
+DECIDED: Final = 4
+
+
+def resent(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    rows: MutableSequence[int],
+    side: int,
+    number: int,
+    t_ns: int,
+    label: int,
+    seq: int,
+    flags: int,
+    length: int,
+    tsval: int,
+    row: int,
+) -> None:
+    """Enter a retransmission, SYN, FIN or data, whatever its cause."""
+    own = OWN + SIDE_BOOK if side else OWN
+    tracked = SIDE if side else 0
+    size = length + (1 if flags & 3 else 0)
+    book[own + RESENT] += 1
+    book[own + LATE_ROW] = row
+    book[own + LATE_FRAME] = number
+    book[own + LATE_SEQ] = seq
+    book[own + LATE_TSVAL] = tsval
+    book[own + LATE_OPEN] = UNDECIDED
+    if state[tracked + UNA_KNOWN] and (state[tracked + UNA] - seq - size) & MASK < HALF:
+        book[own + NEEDLESS] += 1
+        book[own + LATE_OPEN] = NEEDLESS_BY_TIME
+        mark_row(rows, row, number, SPURIOUS_ROW)
+    elif state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
+        _chain(state, book, own, tracked, number, t_ns, label, size)
+
+
+def _chain(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    own: int,
+    tracked: int,
+    number: int,
+    t_ns: int,
+    label: int,
+    size: int,
+) -> None:
+    una = state[tracked + UNA]
+    step = state[STEP]
+    alone = not state[tracked + UNA_KNOWN] and step <= 1
+    if not book[own + CHAIN_COUNT] or una != book[own + CHAIN_UNA] or alone:
+        original = state[SINCE_ORIGINAL]
+        book[own + CHAIN_SENT] = t_ns - original if original else 0
+        book[own + CHAIN_FIRST_NS] = t_ns
+        book[own + CHAIN_FIRST_FRAME] = number
+        book[own + CHAIN_COUNT] = 0
+        book[own + CHAIN_STEPS] = 0
+        book[own + CHAIN_RTO] = -1
+        book[own + CHAIN_UNA] = una
+    book[own + CHAIN_COUNT] += 1
+    book[own + CHAIN_LAST_NS] = t_ns
+    book[own + CHAIN_LAST_FRAME] = number
+    book[own + CHAIN_GAP] = state[SINCE_PREVIOUS]
+    book[own + CHAIN_LENGTH] = size
+    book[own + CHAIN_LABEL] = label
+    if step:
+        book[own + CHAIN_STEPS] = step
+        if book[own + CHAIN_RTO] < 0:
+            book[own + CHAIN_RTO] = state[SINCE_PREVIOUS] >> min(step - 1, 10)
+        book[own + MAX_STEP] = max(book[own + MAX_STEP], step)
+
+
+def acked(
+    book: MutableSequence[int], rows: MutableSequence[int], own: int, una: int, tsecr: int
+) -> None:
+    """New bytes of the side at `own` are acknowledged by a segment that echoes `tsecr`."""
+    if book[own + LATE_OPEN] != UNDECIDED or not 0 < (una - book[own + LATE_SEQ]) & MASK < HALF:
+        return
+    sent = book[own + LATE_TSVAL]
+    book[own + LATE_OPEN] = NEEDED_BY_TIME
+    if sent >= 0 and tsecr >= 0 and (tsecr - sent) & MASK >= HALF:
+        book[own + NEEDLESS] += 1
+        book[own + LATE_OPEN] = NEEDLESS_BY_TIME
+        mark_row(rows, book[own + LATE_ROW], book[own + LATE_FRAME], SPURIOUS_ROW)
+
+
+def resent_needlessly(
+    book: MutableSequence[int], rows: MutableSequence[int], own: int, left: int
+) -> None:
+    """A D-SACK for bytes from `left` on. Without a retransmission the network doubled them."""
+    late = book[own + LATE_OPEN]
+    same = late and book[own + LATE_SEQ] == left
+    if same and late == NEEDLESS_BY_TIME:
+        book[own + LATE_OPEN] = DECIDED
+        return
+    if book[own + RESENT] <= book[own + NEEDLESS]:
+        return
+    book[own + NEEDLESS] += 1
+    if same:
+        book[own + LATE_OPEN] = DECIDED
+        mark_row(rows, book[own + LATE_ROW], book[own + LATE_FRAME], SPURIOUS_ROW)
+
+
+def probe(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    own: int,
+    number: int,
+    t_ns: int,
+    label: int,
+    row: int,
+) -> None:
+    """Enter a keepalive or zero-window probe."""
+    which = 1 if label == KEEPALIVE_PROBE else 2
+    at = own + PROBE_PLACES[which]
+    if state[STEP] > 1:
+        book[at + P_INTERVAL] = t_ns - book[at + P_LAST_NS]
+    else:
+        book[at + P_IDLE] = state[SINCE_PREVIOUS]
+    if not book[at + P_SENT]:
+        book[at + P_FIRST_NS] = t_ns
+        book[at + P_FIRST_FRAME] = number
+    book[at + P_SENT] += 1
+    book[at + P_ROW] += 1
+    book[at + P_LAST_NS] = t_ns
+    book[at + P_LAST_FRAME] = number
+    book[own + PROBE_WAITS] = which
+    book[own + PROBE_ROW] = row
+
+
+def probe_answered(book: MutableSequence[int], rows: MutableSequence[int], own: int) -> None:
+    """The first packet of the peer since the last probe of the side at `own`."""
+    at = own + PROBE_PLACES[book[own + PROBE_WAITS]]
+    book[at + P_ANSWERED] += 1
+    book[at + P_ROW] = 0
+    book[own + PROBE_WAITS] = 0
+    mark_row(rows, book[own + PROBE_ROW], book[at + P_LAST_FRAME], ANSWERED_ROW)

@@ -1,0 +1,143 @@
+"""RESP messages -> commands without a reply, in order; the names and arguments that tell why.
+
+The rule is that of conversation.py: what a server says unasked answers no command (pushes,
+messages to subscribers, confirmations beyond the first). Plain ints; see book.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netdiag.tcp.book import (
+    AFTER_BLOCK,
+    BEGAN_FRAME,
+    BEGAN_NS,
+    BLOCK_ARGUMENT,
+    FIRST_ARGUMENT,
+    FIRST_NAME,
+    ITEM,
+    LAST_ARGUMENT,
+    LAST_AT,
+    LAST_AT_FRAME,
+    LAST_FIRST,
+    LAST_NAME,
+    MESSAGES,
+    NAME,
+    PENDING,
+    PENDING_HEAD,
+    PENDING_LOST,
+    PUSH,
+    QUEUE,
+    QUEUE_BASE,
+    SILENCED,
+    SUBSCRIBED,
+    WORD,
+)
+from netdiag.tcp.words import packed
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+
+CLIENT: Final = packed("CLIENT")[0]
+REPLY: Final = packed("REPLY")[0]
+BLOCK: Final = packed("BLOCK")[0]
+ON: Final = packed("ON")[0]
+OFF: Final = packed("OFF")[0]
+SKIP: Final = packed("SKIP")[0]
+SUBSCRIBE_NAMES: Final = (
+    "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
+)  # fmt: skip
+SUBSCRIBING: Final = tuple(packed(name) for name in SUBSCRIBE_NAMES)
+DELIVERIES: Final = tuple(packed(name) for name in ("MESSAGE", "PMESSAGE", "SMESSAGE"))
+
+
+def string(book: MutableSequence[int], own: int, side: int) -> None:
+    """A string of the message under way is whole: keep it if it can tell what the message is."""
+    item = book[own + ITEM]
+    book[own + ITEM] = item + 1
+    if item == 0:
+        book[own + NAME] = book[own + WORD]
+        book[own + NAME + 1] = book[own + WORD + 1]
+        book[own + NAME + 2] = book[own + WORD + 2]
+        for place in range(own + FIRST_ARGUMENT, own + AFTER_BLOCK + 1):
+            book[place] = 0
+    elif not side:
+        if item == 1:
+            _copy(book, own + WORD, own + FIRST_ARGUMENT, 2)
+        _copy(book, own + WORD, own + LAST_ARGUMENT, 2)
+        if book[own + AFTER_BLOCK]:
+            _copy(book, own + WORD, own + BLOCK_ARGUMENT, 2)
+        book[own + AFTER_BLOCK] = 1 if book[own + WORD] == BLOCK else 0
+
+
+def _copy(book: MutableSequence[int], source: int, target: int, count: int) -> None:
+    for index in range(count):
+        book[target + index] = book[source + index]
+
+
+def command(book: MutableSequence[int], own: int) -> None:
+    """A command is whole."""
+    book[own + MESSAGES] += 1
+    if book[own + MESSAGES] == 1:
+        _copy(book, own + NAME, own + FIRST_NAME, 3)
+    _copy(book, own + NAME, own + LAST_NAME, 3)
+    _copy(book, own + FIRST_ARGUMENT, own + LAST_FIRST, 6)
+    book[own + LAST_AT] = book[own + BEGAN_NS]
+    book[own + LAST_AT_FRAME] = book[own + BEGAN_FRAME]
+    if _is_one_of(SUBSCRIBING, book[own + NAME], book[own + NAME + 1]):
+        book[SUBSCRIBED] = 1
+    if book[own + NAME] == CLIENT and book[own + FIRST_ARGUMENT] == REPLY:
+        mode = book[own + LAST_ARGUMENT]
+        if mode == ON:
+            book[SILENCED] = 0
+        elif mode in (OFF, SKIP):
+            book[SILENCED] = -1 if mode == OFF or book[SILENCED] < 0 else 2
+    if book[SILENCED]:
+        if book[SILENCED] > 0:
+            book[SILENCED] -= 1
+        return
+    _enqueue(book, own)
+
+
+def _enqueue(book: MutableSequence[int], own: int) -> None:
+    if not book[PENDING]:
+        book[PENDING_LOST] = 0
+    if book[PENDING_LOST] or book[PENDING] >= QUEUE:
+        book[PENDING_LOST] += 1  # the oldest are those that are asked for
+    else:
+        slot = QUEUE_BASE + 4 * ((book[PENDING_HEAD] + book[PENDING]) % QUEUE)
+        book[slot] = book[own + BEGAN_NS]
+        book[slot + 1] = book[own + BEGAN_FRAME]
+        book[slot + 2] = book[own + NAME]
+        book[slot + 3] = book[own + NAME + 1]
+    book[PENDING] += 1
+
+
+def reply(book: MutableSequence[int], own: int) -> None:
+    """What the server says is whole: a reply, or something unasked."""
+    book[own + MESSAGES] += 1
+    pending = book[PENDING]
+    if not pending:
+        return
+    head = QUEUE_BASE + 4 * (book[PENDING_HEAD] % QUEUE)
+    if book[own + PUSH] or book[SUBSCRIBED]:
+        first, second = book[own + NAME], book[own + NAME + 1]
+        if _is_one_of(SUBSCRIBING, first, second):
+            if pending > book[PENDING_LOST] and (
+                book[head + 2] != first or book[head + 3] != second
+            ):
+                return
+        elif book[own + PUSH] or _is_one_of(DELIVERIES, first, second):
+            return
+    if pending > book[PENDING_LOST]:
+        book[PENDING_HEAD] += 1
+    else:
+        book[PENDING_LOST] -= 1
+    book[PENDING] = pending - 1
+
+
+def _is_one_of(names: tuple[tuple[int, int, int], ...], first: int, second: int) -> bool:
+    for name in names:  # noqa: SIM110 - a compiler takes no generators
+        if name[0] == first and name[1] == second:
+            return True
+    return False

@@ -1,0 +1,131 @@
+"""Frames -> connections, over lists: for small captures, and wherever there is no compiler.
+
+The rule: it does what scan.py does and nothing else, so that both give the same answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netdiag.tcp.advance import advance
+from netdiag.tcp.book import OLDER_WAITS, ROW, new_book
+from netdiag.tcp.dissect import CUT, FIELDS, FRAGMENT, dissect
+from netdiag.tcp.fields import new_state
+from netdiag.tcp.flows import highest_edge
+from netdiag.tcp.frames import read_frames
+from netdiag.tcp.lives import from_server, is_reborn
+from netdiag.tcp.moments import on_clock
+from netdiag.tcp.pools import follow, name_ends, whose
+from netdiag.tcp.rows import USED
+from netdiag.tcp.tally import Tally
+from netdiag.tcp.wire import SYN, Segment, has_options, parse_frame
+
+if TYPE_CHECKING:
+    from netdiag.tcp.choice import Choice
+    from netdiag.tcp.container import Container
+
+GROWTH: Final = 1024 * ROW  # ints the record of rows grows by
+
+
+class Interpreted:
+    """The whole of what is known about a capture while it is read."""
+
+    def __init__(self, container: Container, choice: Choice) -> None:
+        self.container = container
+        self.choice = choice
+        self.tally = Tally()
+        self.states: list[list[int]] = []
+        self.books: list[list[int]] = []
+        self.rows: list[int] = [0] * GROWTH
+        self.rows_used = [0, 0]
+        self._places: dict[tuple[bytes, bytes, int, int], int] = {}
+        self._scratch = [0] * FIELDS
+
+    def run(self, every: int = 0) -> bool:
+        """Read up to `every` frames (all of them: 0); False when there are no more."""
+        if not hasattr(self, "_frames"):
+            self._frames = read_frames(self.container)
+        tally, wires, choice = self.tally, self.container.wires, self.choice
+        left = every
+        for number, wire, t_ns, data in self._frames:
+            tally.saw(t_ns)
+            if not wires[wire].chosen:
+                tally.other_view += 1
+            elif (segment := parse_frame(data, wires[wire].link)) is None:
+                self._count(data, wires[wire].link)
+            elif choice.all or choice.takes(segment, t_ns, tally.first_at):
+                self.feed(number, on_clock(t_ns, tally.first_at), segment)
+                tally.tcp += 1
+            else:
+                tally.filtered += 1
+            left -= 1
+            if not left:
+                return True
+        return False
+
+    def _count(self, data: bytes, link: int) -> None:
+        """Why a frame is no segment."""
+        kind = dissect(self._scratch, data, 0, len(data), link)
+        if kind == FRAGMENT:
+            self.tally.fragments += 1
+        elif kind == CUT:
+            self.tally.cut += 1
+        else:
+            self.tally.other += 1
+
+    def feed(self, number: int, clock: int, segment: Segment) -> int:
+        """One segment; its label or COPY."""
+        flags, seq = segment.flags, segment.seq
+        place = self._places.get((segment.src, segment.dst, segment.sport, segment.dport), -1)
+        if place < 0 or (
+            flags & SYN
+            and is_reborn(self.states[place >> 1], place & 1, flags, seq, has_options(segment))
+        ):
+            place = self._begin(segment, place >> 1)
+        conn = place >> 1
+        if self.books[conn][OLDER_WAITS]:
+            place = whose(self.states, self.books, conn, place & 1, flags, seq, segment.ack)
+            conn = place >> 1
+        left = right = top = -1
+        if segment.sack:
+            left, right = segment.sack[0]
+            top = highest_edge(segment.sack)
+        if self.rows_used[USED] * ROW + ROW > len(self.rows):
+            self.rows += [0] * GROWTH
+        return advance(
+            self.states[conn], self.books[conn], self.rows, self.rows_used, conn, place & 1,
+            number, clock, seq, segment.ack, flags, segment.length, segment.window,
+            segment.wscale, segment.sack_permitted, segment.tsval, segment.tsecr, left, right, top,
+            segment.ip_id, segment.payload, 0, len(segment.payload),
+        )  # fmt: skip
+
+    def _begin(self, segment: Segment, older: int) -> int:
+        """A new connection, entered for both directions; connection * 2 + the sender's side."""
+        side = 1 if from_server(segment.flags, segment.sport, segment.dport) else 0
+        conn = len(self.states)
+        self.states.append(new_state())
+        book = new_book()
+        self.books.append(book)
+        sender = (*_halves(segment.src), segment.sport)
+        receiver = (*_halves(segment.dst), segment.dport)
+        client, server = (receiver, sender) if side else (sender, receiver)
+        name_ends(book, 4 if len(segment.src) == 4 else 6, *client, *server)
+        if older >= 0:
+            follow(self.states, self.books, conn, older)
+        there = (segment.src, segment.dst, segment.sport, segment.dport)
+        back = (segment.dst, segment.src, segment.dport, segment.sport)
+        self._places[back] = conn * 2 + 1 - side
+        self._places[there] = conn * 2 + side
+        if there == back:
+            self._places[there] = conn * 2
+        return self._places[there]
+
+
+def _halves(address: bytes) -> tuple[int, int]:
+    """An address as two ints of 64 bits with a sign; see dissect.py."""
+    if len(address) == 4:
+        return 0, int.from_bytes(address, "big")
+    return (
+        int.from_bytes(address[:8], "big", signed=True),
+        int.from_bytes(address[8:], "big", signed=True),
+    )
