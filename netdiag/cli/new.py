@@ -80,10 +80,10 @@ def _keepalive(text: str) -> Keepalive | str:
         raise ValueError(f"{text!r} is no keepalive: whole seconds, 1 to 127 probes") from err
 
 
-_HEAL: Final = _Answer("DURATION|never", _duration_or("never"))
-_READ: Final = _Answer("DURATION|none", _duration_or("none"))
-_KEEP: Final = _Answer("off|on|IDLE/INTERVAL/COUNT", _keepalive)
-_NAME: Final = _Answer("NAME", parse_name)
+_HEAL: Final = _Answer("time or never", _duration_or("never"))
+_READ: Final = _Answer("time or none", _duration_or("none"))
+_KEEP: Final = _Answer("keepalive", _keepalive)
+_NAME: Final = _Answer("name", parse_name)
 _QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
     "phase": ("In which phase does it happen?", "blocked", click.Choice(PHASES)),
     "fault": ("What happens?", "blackhole", click.Choice(tuple(FAULTS))),
@@ -94,12 +94,26 @@ _QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
 
 
 @click.command("new")
-@click.option("--name", type=_NAME, help="The scenario's name; by default PHASE-FAULT.")
-@click.option("--phase", type=click.Choice(PHASES), help="When the fault begins.")
+@click.option(
+    "--name", type=_NAME, metavar="NAME", help="The scenario's name; by default PHASE-FAULT."
+)
+@click.option(
+    "--phase",
+    type=click.Choice(PHASES),
+    metavar="PHASE",
+    help=f"When the fault begins: {', '.join(PHASES)}.",
+)
 @click.option("--fault", type=click.Choice(tuple(FAULTS)), help="What happens.")
-@click.option("--heal-after", type=_HEAL, help="How long it lasts, or never.")
-@click.option("--keepalive", type=_KEEP, help="The client's keepalive, such as 30s/5s/3.")
-@click.option("--read-timeout", type=_READ, help="The client's read timeout, or none.")
+@click.option("--heal-after", type=_HEAL, metavar="TIME", help="How long it lasts, or never.")
+@click.option(
+    "--keepalive",
+    type=_KEEP,
+    metavar="KEEPALIVE",
+    help="The client's keepalive: off, on, or IDLE/INTERVAL/COUNT such as 30s/5s/3.",
+)
+@click.option(
+    "--read-timeout", type=_READ, metavar="TIME", help="The client's read timeout, or none."
+)
 @click.option(
     "--output",
     "-o",

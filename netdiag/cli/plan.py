@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from netdiag.cli.completion import scenarios
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting.")
 @click.option("--only", multiple=True, metavar="CELL", help="Only this cell, or a pattern.")
 @click.option("--repeat", type=int, default=1, show_default=True, help="Each cell so often.")

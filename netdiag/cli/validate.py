@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from netdiag.cli.completion import scenarios
 from netdiag.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _SUFFIXES: Final = (".yaml", ".yml")
 
 
 @click.command("validate")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=scenarios)
 def command(files: tuple[str, ...]) -> int:
     """Check scenario files and print every mistake, as FILE:LINE:COLUMN: what is wrong.
 

@@ -48,6 +48,7 @@ def test_completion_takes_the_shell_that_one_has(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("words", "found"), [
     ("netdiag val", {"validate"}), ("netdiag baseline ", {"save"}),
     ("netdiag schema --an", {"--analysis"}), ("netdiag completion z", {"zsh"}),
+    ("netdiag plan brp", {"brpop-zombie"}), ("netdiag validate ./x", {"./x"}),
 ])
 def test_a_shell_completes(words: str, found: set[str]) -> None:
     """What bash is told when a person presses the tabulator key."""
