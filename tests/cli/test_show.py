@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from pytest import param
 
 from netdiag.analysis import Analysis, Outcome
+from netdiag.cable.tape import Tape
 from netdiag.cli.analyse import command as analyse_command
 from netdiag.cli.report import command as report_command
 from netdiag.cli.show import exit_code, load_plan, show_recording
@@ -61,6 +62,7 @@ def record(root: Path, *, taken: int) -> Recording:
     recording.save_plan(plan.to_json())
     lines = b"".join(event.line() for event in story(taken))
     recording.cell("zombie").events.write_bytes(lines)
+    Tape(recording.cell("zombie").tape, wall_offset=0, about="").close(0, (0, 0))
     return recording
 
 
