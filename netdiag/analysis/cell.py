@@ -51,9 +51,10 @@ def analyse_cell(cell: Cell, files: CellFiles, who: str = "") -> CellAnalysis:
 
 def _of_client(cell: Cell, who: str) -> Cell:
     """The cell as if it had this client alone: its settings, and the faults of its cable."""
+    stem, mark, number = cell.id.partition("~")
     return replace(
         cell,
-        id=f"{cell.id}.{who}",
+        id=f"{stem}.{who}{mark}{number}",
         choices={**cell.choices, "client": who},
         clients={who: cell.clients[who]},
         faults=tuple(fault for fault in cell.faults if fault.client in (None, who)),

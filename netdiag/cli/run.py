@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,25 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netdiag.analysis import Analysis
     from netdiag.run.front import RunResult
     from netdiag.run.sandbox import Sandbox
 
 _DEFAULT_JOBS = 32
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asked of a run, beside the scenario itself."""
+
+    jobs: int
+    out: Path
+    settings: tuple[str, ...]
+    only: tuple[str, ...]
+    seed: int | None
+    repeat: int
+    keep_going: bool
+    quiet: bool
 
 
 @click.command("run")
@@ -35,8 +52,49 @@ _DEFAULT_JOBS = 32
     show_default=True,
     help="Where recordings go: OUT/SCENARIO/TIME/.",
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change the scenario: --set client.settings.read_timeout=3s (may be repeated).",
+)
+@click.option(
+    "--only", multiple=True, metavar="CELL", help="Run only this cell, or those like 'keep*'."
+)
+@click.option("--seed", type=int, help="Another seed than the scenario's.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=1,
+    help="Run each cell so many times and show the spread.",
+)
+@click.option(
+    "--keep-going", is_flag=True, help="Start further cells after one that could not be run."
+)
+@click.option(
+    "--allow-unknown", is_flag=True, help="Exit 0 although cells are UNKNOWN, and say so loudly."
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="Compare with the baseline in this directory; worse than it is exit code 1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print only the analysis, as JSON.")
-def command(scenario: str, jobs: int, out: Path, as_json: bool) -> int:
+def command(  # noqa: PLR0913 - click hands over one argument an option
+    scenario: str,
+    *,
+    jobs: int,
+    out: Path,
+    settings: tuple[str, ...],
+    only: tuple[str, ...],
+    seed: int | None,
+    repeat: int,
+    keep_going: bool,
+    allow_unknown: bool,
+    baseline: Path | None,
+    as_json: bool,
+) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
@@ -44,28 +102,69 @@ def command(scenario: str, jobs: int, out: Path, as_json: bool) -> int:
     """
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
 
+    wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json)
     # the sandbox makes its namespaces while we read the scenario
     with _nothing_to_lose(), sandbox() as box:
-        result = _run(box, scenario, jobs, out, quiet=as_json)
+        result = _run(box, scenario, wishes)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
-    from netdiag.cli.show import exit_code, show_recording  # noqa: PLC0415
+    from netdiag.cli.show import show_recording  # noqa: PLC0415
 
     if result.stopped is not None:
         click.echo("netdiag: interrupted; this is what was recorded until then", err=True)
     analysis = show_recording(result.recording, as_json=as_json, fresh=True)
-    return exit_code(analysis) if result.stopped is None else 128 + result.stopped
+    if result.stopped is not None:
+        return 128 + result.stopped
+    code = _verdict(analysis, allow_unknown=allow_unknown)
+    return code or (0 if baseline is None else _compared(baseline, analysis, on_error=as_json))
 
 
-def _run(box: Sandbox, scenario: str, jobs: int, out: Path, *, quiet: bool) -> RunResult:
+def _run(box: Sandbox, scenario: str, wishes: Wishes) -> RunResult:
     from netdiag.scenario import expand, find, load  # noqa: PLC0415
+    from netdiag.scenario.repeat import only, repeated  # noqa: PLC0415
 
-    plan = expand(load(find(scenario)))
+    written = load(find(scenario), settings=wishes.settings)
+    plan = only(repeated(expand(written, seed=wishes.seed), wishes.repeat), wishes.only)
     from netdiag.cli.progress import progress  # noqa: PLC0415
     from netdiag.run.front import run_plan  # noqa: PLC0415
 
-    with progress(plan, quiet=quiet) as follow:
-        return run_plan(plan, out=out, jobs=jobs, follow=follow, box=box)
+    with progress(plan, quiet=wishes.quiet) as follow:
+        return run_plan(
+            plan,
+            out=wishes.out,
+            jobs=wishes.jobs,
+            follow=follow,
+            keep_going=wishes.keep_going,
+            box=box,
+        )
+
+
+def _verdict(analysis: Analysis, *, allow_unknown: bool) -> int:
+    """The exit code of the run; what --allow-unknown lets pass is named on standard error."""
+    from netdiag.analysis import Outcome  # noqa: PLC0415
+    from netdiag.cli.show import exit_code  # noqa: PLC0415
+
+    if not (allow_unknown and analysis.outcome is Outcome.UNKNOWN):
+        return exit_code(analysis)
+    names = [cell.id for cell in analysis.cells if cell.outcome is Outcome.UNKNOWN]
+    click.echo(
+        f"netdiag: WARNING: nothing is known of {len(names)} of {len(analysis.cells)} cells "
+        f"({', '.join(names)}), and --allow-unknown lets them pass",
+        err=True,
+    )
+    return 0
+
+
+def _compared(baseline: Path, analysis: Analysis, *, on_error: bool) -> int:
+    """Print how the run compares with its baseline (beside --json: on standard error)."""
+    from netdiag.analysis.baseline import compare_with_baseline  # noqa: PLC0415
+    from netdiag.cli.compare import exit_code, show_comparison  # noqa: PLC0415
+
+    comparison = compare_with_baseline(baseline, analysis)
+    with redirect_stdout(sys.stderr) if on_error else nullcontext():
+        click.echo()
+        show_comparison(comparison)
+    return exit_code(comparison)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from netdiag.analysis.model import Outcome
 from netdiag.report.columns import Compared, SideBySide
 from netdiag.report.ink import Ink
 from netdiag.report.lanes import timeline_table, timers_table
+from netdiag.report.spread import spread_table
 from netdiag.report.words import count
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def report(view: View, ink: Ink) -> Iterator[RenderableType]:
         yield Text()
         yield Rule(ink.text("Comparison", "bold"), align="left", style="none")
         yield Compared(view.comparison.rows, ink)
+    if view.spreads:
+        yield Text()
+        yield Rule(ink.text("Repeats", "bold"), align="left", style="none")
+        yield spread_table(view.spreads, ink)
     yield Text()
     yield ink.outcome(view.outcome, f"{view.scenario}: ", f" ({view.summary})")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import Outcome
+from netdiag.analysis.spread import Spread, spreads
 from netdiag.report.compare import ComparisonView, compared
 from netdiag.report.sentence import headline
 from netdiag.report.timeline import Gap, Row, routine, rows_of, thinned
@@ -123,6 +124,7 @@ class View:
     summary: str
     cells: tuple[CellView, ...]
     comparison: ComparisonView
+    spreads: tuple[Spread, ...] = ()
 
 
 def view_of(analysis: Analysis) -> View:
@@ -134,6 +136,7 @@ def view_of(analysis: Analysis) -> View:
         _summary(analysis),
         tuple(map(_cell, analysis.cells)),
         compared(analysis.cells),
+        spreads(analysis),
     )
 
 

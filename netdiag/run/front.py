@@ -52,9 +52,12 @@ def run_plan(
     out: Path,
     jobs: int,
     follow: Callable[[Recording], None],
+    keep_going: bool = False,
     box: Sandbox | None = None,
 ) -> RunResult:
     """Run the plan's cells in a sandbox; `follow` is called a few times a second to draw progress.
+
+    Once a cell could not be run to its end no other is started, unless we `keep_going`.
 
     `box`: a sandbox that was started earlier; it is spent afterwards. Returns when it has ended,
     also after SIGINT or SIGTERM. Raises ScenarioError and LabError before anything has started, and
@@ -67,7 +70,7 @@ def run_plan(
         stop = undo.enter_context(_stop_requests())
         recording = _recording(plan, out)
         undo.callback(_remove_empty, recording.root / "scratch")
-        box.begin(recording.root, jobs)
+        box.begin(recording.root, jobs, keep_going=keep_going)
         stopped = _follow(box, recording, follow, stop)
         code = box.end()
         _once_more(follow, recording)

@@ -60,9 +60,10 @@ class Sandbox:
                 raise LabError((nothing, *self.complaints())[-1])
             said += block
 
-    def begin(self, directory: Path, jobs: int) -> None:
-        """Tell it to run the plan in `directory`, `jobs` cells at a time."""
-        order = json.dumps({"directory": str(directory), "jobs": jobs}).encode() + b"\n"
+    def begin(self, directory: Path, jobs: int, *, keep_going: bool = False) -> None:
+        """Tell it to run the plan in `directory`, `jobs` cells at a time; see `runner.run`."""
+        wanted = {"directory": str(directory), "jobs": jobs, "keep_going": keep_going}
+        order = json.dumps(wanted).encode() + b"\n"
         if self._lifeline is not None:
             with contextlib.suppress(BrokenPipeError):  # it has ended, and `poll` says how
                 os.write(self._lifeline, order)
