@@ -31,6 +31,7 @@ CANNOT_RUN = 127
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,6 +61,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
 def die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the thread that forked us ends; prctl(2)."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever our descendants leave behind; prctl(2)."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def call_oneself(name: str) -> None:
@@ -208,7 +214,7 @@ def become(
     try:
         os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606
     except OSError as err:
-        print(f"{argv[0]}: cannot be run: {err.strerror}", file=sys.stderr, flush=True)
+        os.write(2, os.fsencode(f"{argv[0]}: cannot be run: {err.strerror}\n"))
     return CANNOT_RUN
 
 

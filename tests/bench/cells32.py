@@ -77,7 +77,9 @@ def main() -> int:
         took, together = run(home, scenario(home, "together", keys), jobs=32)
     missed = took > TARGET_S
     print(f"{len(together)} cells of 10 s took {took:.1f} s, {took / TARGET_S:.2f} of {TARGET_S} s")
-    print(f"{'settings':10} {'alone':>8} {'together, from':>15} {'to':>8} {'differs':>9} {'allowed'}")
+    print(
+        f"{'settings':10} {'alone':>8} {'together, from':>15} {'to':>8} {'differs':>9} {'allowed'}"
+    )
     single = dict(alone.values())
     for settings, t in single.items():
         times = [when for kind, when in together.values() if kind == settings]

@@ -1,4 +1,4 @@
-"""The whole command as a person runs it: in a home of its own, and what it leaves on the machine."""
+"""The whole command as a person runs it, in a home of its own, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Home:
 
     def processes(self) -> dict[int, str]:
         """Every living process that descends from this run, by its token: pid -> name."""
-        return {pid: name for pid, name in _processes(f"{TOKEN}={self.token}".encode())}
+        return dict(_processes(f"{TOKEN}={self.token}".encode()))
 
 
 @dataclass(frozen=True)

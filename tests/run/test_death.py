@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def test_nothing_outlives_a_killed_process(home: Home, who: str, when: str, late
         then = lodging(home)
         killed = time.monotonic_ns()
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended by itself just now
+                os.kill(pid, signal.SIGKILL)
         done = ended(process) if who in ONE_CELL else ended(process, 2 + 3)
         assert_nothing_is_left(home, then)
     if who == "front":

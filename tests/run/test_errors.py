@@ -92,7 +92,6 @@ def test_a_missing_program_is_said_before_anything_starts(
     assert not home.out.exists()
 
 
-
 def no_user_namespaces() -> None:
     """In the child: become an ordinary user whom a sysctl forbids user namespaces."""
     uid, gid = os.getuid(), os.getgid()
@@ -346,7 +345,9 @@ def test_ctrl_c_is_quiet_while_netdiag_starts(home: Home, later: float) -> None:
 
 def test_ctrl_c_while_the_report_is_made_leaves_the_recording(home: Home) -> None:
     with home.start("run", home.write(TWO_CELLS), "--out", home.out) as process:
-        assert until(lambda: MOMENTS["end"](home) and not home.processes().keys() - {process.pid}, 20)
+        assert until(
+            lambda: MOMENTS["end"](home) and not home.processes().keys() - {process.pid}, 20
+        )
         os.killpg(process.pid, signal.SIGINT)
         done = ended(process, 5)
     assert done.code in (130, 0)  # it may have been done already
