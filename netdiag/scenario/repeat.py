@@ -72,9 +72,10 @@ def base(cell_id: str) -> str:
 
 
 def _is_meant(cell_id: str, name: str) -> bool:
-    if name in (cell_id, base(cell_id)):
+    names = (cell_id, base(cell_id))
+    if name in names:
         return True
-    return not _PATTERN.isdisjoint(name) and fnmatchcase(cell_id, name)
+    return not _PATTERN.isdisjoint(name) and any(fnmatchcase(one, name) for one in names)
 
 
 def _with_cells(plan: Plan, cells: Sequence[Cell]) -> Plan:
