@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netdiag.analysis import Analysis
     from netdiag.run.front import RunResult
+    from netdiag.run.keeping import Guests
     from netdiag.run.sandbox import Sandbox
 
 _DEFAULT_JOBS = 32
@@ -80,6 +81,16 @@ class Wishes:
     type=click.Path(path_type=Path),
     help="Compare with the baseline in this directory; worse than it is exit code 1.",
 )
+@click.option(
+    "--lab",
+    type=click.Choice(["namespaces", "uml"]),
+    default="namespaces",
+    show_default=True,
+    help="Where the hosts are: in this kernel, or in a guest's (see `netdiag warp`).",
+)
+@click.option(
+    "--warp", is_flag=True, help="In a guest on a virtual clock, which skips all waiting."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print only the analysis, as JSON.")
 def command(  # noqa: PLR0913 - click hands over one argument an option
     scenario: str,
@@ -93,6 +104,8 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     keep_going: bool,
     allow_unknown: bool,
     baseline: Path | None,
+    lab: str,
+    warp: bool,
     as_json: bool,
 ) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
@@ -104,7 +117,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json)
     # the sandbox makes its namespaces while we read the scenario
-    with _nothing_to_lose(), sandbox() as box:
+    with _nothing_to_lose(), sandbox(_guests(lab, warp=warp)) as box:
         result = _run(box, scenario, wishes)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
@@ -117,6 +130,16 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
         return 128 + result.stopped
     code = _verdict(analysis, allow_unknown=allow_unknown)
     return code or (0 if baseline is None else _compared(baseline, analysis, on_error=as_json))
+
+
+def _guests(lab: str, *, warp: bool) -> Guests | None:
+    """The guests that were asked for. Raises LabError when there is no kernel for them."""
+    if lab != "uml" and not warp:
+        return None
+    from netdiag.lab.uml.kernels import choose  # noqa: PLC0415
+    from netdiag.run.keeping import Guests  # noqa: PLC0415
+
+    return Guests(choose(), virtual=warp)
 
 
 def _run(box: Sandbox, scenario: str, wishes: Wishes) -> RunResult:

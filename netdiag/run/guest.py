@@ -66,7 +66,7 @@ def main() -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            return run(directory, order["jobs"], clock=order["clock"], only=order["cells"])
+            return run(directory, **order["run"])
         except NetdiagError as err:
             print(err, file=sys.stderr)
             return err.exit_code
@@ -74,7 +74,7 @@ def main() -> int:
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    return _attend(fork(runner, "netdiag-runner"), wake, virtual=order["clock"] == "virtual")
+    return _attend(fork(runner, "netdiag-runner"), wake, virtual=order["run"]["clock"] == "virtual")
 
 
 def _settle() -> None:
@@ -143,7 +143,9 @@ def running(proc: Path = Path("/proc")) -> list[dict[str, Any]]:
     found = []
     for entry in sorted(proc.glob("[0-9]*"), key=lambda one: int(one.name)):
         with contextlib.suppress(OSError, IndexError):
-            name, _, rest = (entry / "stat").read_text(encoding="utf-8").partition("(")[2].rpartition(")")
+            name, _, rest = (
+                (entry / "stat").read_text(encoding="utf-8").partition("(")[2].rpartition(")")
+            )
             if rest.split()[0] == "R" and entry.name != str(os.getpid()):
                 found.append({"pid": int(entry.name), "name": name, "output": _output(entry)})
     return found

@@ -62,8 +62,13 @@ _SWITCHES: Final = (
 
 
 def main(arguments: list[str]) -> int:
-    """Make the sandbox, run the runner in it, and return its exit code."""
+    """Make the sandbox, run the runner in it, and return its exit code.
+
+    A second argument asks for guests (`run.keeping.Guests`): they need no namespaces, though where
+    there are some, nothing can outlive them.
+    """
     lifeline = int(arguments[0])
+    guests = arguments[1] if len(arguments) > 1 else None
     die_with_parent()
     call_oneself("netdiag-sandbox")
     if _front_has_gone(lifeline):
@@ -71,10 +76,20 @@ def main(arguments: list[str]) -> int:
     try:
         _enter_namespaces()
     except LabError as err:
+        if guests is not None:
+            _say_ready()
+            return _alone(lifeline, guests)
         print(err, file=sys.stderr)
         return err.exit_code
     die_with_parent()  # a change of credentials may have taken it back
-    return _as_shells_do(fork(lambda: _pid_one(lifeline), "netdiag-reaper").wait())
+    return _as_shells_do(fork(lambda: _pid_one(lifeline, guests), "netdiag-reaper").wait())
+
+
+def _alone(lifeline: int, guests: str) -> int:
+    """Where no namespace is to be had: two processes, each of which tidies up after the other."""
+    from netdiag.lab.uml.alone import watched  # noqa: PLC0415 - only here
+
+    return _as_shells_do(watched(lambda: _keeping(lifeline, guests)))
 
 
 def _front_has_gone(lifeline: int) -> bool:
@@ -128,7 +143,7 @@ def why_not(err: OSError, *, root: bool, proc: Path = Path("/proc/sys")) -> str:
     )
 
 
-def _pid_one(lifeline: int) -> int:
+def _pid_one(lifeline: int, guests: str | None) -> int:
     """Pid 1 of the sandbox: mount its /proc, start the runner, reap until it or the front ends."""
     try:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -143,7 +158,7 @@ def _pid_one(lifeline: int) -> int:
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    runner = fork(lambda: _runner(lifeline), "netdiag-runner")
+    runner = fork(lambda: _runner(lifeline, guests), "netdiag-runner")
     watch = select.poll()
     watch.register(lifeline, 0)  # nothing but the front's end
     watch.register(wake, select.POLLIN)
@@ -178,9 +193,11 @@ def _reap(runner: Child) -> int | None:
             code = os.waitstatus_to_exitcode(status)
 
 
-def _runner(order: int) -> int:
+def _runner(order: int, guests: str | None) -> int:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if guests is not None:
+        return _keeping(order, guests)
     from netdiag.run.runner import serve  # noqa: PLC0415 - pid 1 itself stays small
 
     try:
@@ -188,3 +205,9 @@ def _runner(order: int) -> int:
     except NetdiagError as err:
         print(err, file=sys.stderr)
         return err.exit_code
+
+
+def _keeping(order: int, guests: str) -> int:
+    from netdiag.run.keeping import Guests, serve  # noqa: PLC0415 - only where there are guests
+
+    return serve(order, Guests.from_json(guests))

@@ -16,11 +16,12 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
 from netdiag.lab.namespaces import namespace_labs
+from netdiag.lab.uml.kernels import host_tick
 from netdiag.process import (
     CLONE_NEWNS,
     MS_NODEV,
@@ -37,6 +38,9 @@ from netdiag.run.cell import CellRun
 from netdiag.run.recorder import Recorder
 from netdiag.scenario import Cell, Plan
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 FRONT_GONE: Final = 130
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -44,7 +48,8 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def serve(lifeline: int) -> int:
     """Import what cells need, wait for the front's order on the lifeline, and run it.
 
-    The order is one line of JSON, `{"directory": ..., "jobs": ...}`. Returns as `run` does.
+    The order is one line of JSON, `{"directory": ..., "jobs": ..., "keep_going": ...}`. Returns as
+    `run` does.
     """
     import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
 
@@ -53,12 +58,22 @@ def serve(lifeline: int) -> int:
     if not line:
         return FRONT_GONE
     order = json.loads(line)
-    return run(Path(order["directory"]), order["jobs"])
+    return run(Path(order["directory"]), order["jobs"], keep_going=order["keep_going"])
 
 
-def run(directory: Path, jobs: int) -> int:
-    """Run all cells of `<directory>/plan.json`, `jobs` at a time.
+def run(
+    directory: Path,
+    jobs: int,
+    *,
+    keep_going: bool = False,
+    clock: str = "real",
+    only: Collection[str] | None = None,
+) -> int:
+    """Run the cells of `<directory>/plan.json`, all or those named by `only`, `jobs` at a time.
 
+    `clock` is what the recording says of our clock: real, guest (real, but not the machine's own)
+    or virtual.
+    Once a cell could not be run to its end no other is started, unless we shall keep going.
     Returns 0 when every cell was run to its end, whatever that end was: cells speak through their
     events. Raises RecordingError and LabError.
     """
@@ -72,12 +87,12 @@ def run(directory: Path, jobs: int) -> int:
     wall_offset = time.time_ns() - time.monotonic_ns()
     gc.collect()
     gc.freeze()
-    waiting = list(reversed(plan.cells))
+    waiting = [cell for cell in reversed(plan.cells) if only is None or cell.id in only]
     running: dict[int, tuple[Child, Cell]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
             cell = waiting.pop()
-            made = CellProcess(cell, recording.cell(cell.id), scratch, wall_offset)
+            made = CellProcess(cell, recording.cell(cell.id), scratch, wall_offset, clock)
             child = made.start()
             running[child.pidfd] = child, cell
         for pidfd in select.select(list(running), [], [])[0]:
@@ -85,6 +100,8 @@ def run(directory: Path, jobs: int) -> int:
             os.close(pidfd)
             if child.wait() < 0:
                 _was_killed(recording.cell(cell.id), child.wait())
+            if child.wait() != 0 and not keep_going:
+                waiting.clear()
     return 0
 
 
@@ -109,11 +126,14 @@ def _was_killed(files: CellFiles, code: int) -> None:
 class CellProcess:
     """One cell's process: `start` forks it; what goes wrong in it becomes its last event."""
 
-    def __init__(self, cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) -> None:
+    def __init__(
+        self, cell: Cell, files: CellFiles, scratch: Path, wall_offset: int, clock: str
+    ) -> None:
         self._cell = cell
         self._files = files
         self._scratch = scratch / f"{cell.index}"
         self._wall_offset = wall_offset
+        self._clock = clock
 
     def start(self) -> Child:
         """Fork the cell as pid 1 of a new pid namespace. Raises LabError when that is forbidden."""
@@ -162,8 +182,8 @@ class CellProcess:
             wall_offset=self._wall_offset,
             kernel=about.release,
             machine=about.machine,
-            tick=os.sysconf("SC_CLK_TCK"),
-            clock="real",
+            tick=host_tick(),
+            clock=self._clock,
         )
         unshare(CLONE_NEWNS)
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -23,6 +23,8 @@ from netdiag.run.reaper import READY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netdiag.run.keeping import Guests
+
 _MOST_COMPLAINTS: Final = 1 << 20
 # our own package, wherever it is, and nothing of the directory that a person happens to be in
 _BOOT: Final = (
@@ -97,9 +99,10 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(guests: Guests | None = None) -> Iterator[Sandbox]:
     """Start a sandbox; when the context ends, it and all that runs in it are gone.
 
+    The runner works in namespaces of this machine or, where they are given, in guests.
     Raises LabError when no process can be started.
     """
     theirs, lifeline = os.pipe()
@@ -112,6 +115,7 @@ def sandbox() -> Iterator[Sandbox]:
                 _BOOT,
                 str(Path(netdiag.__file__).parent.parent),
                 str(theirs),
+                *([] if guests is None else [guests.to_json()]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,0 +1,163 @@
+"""The keeper: starts guests, divides the cells among them, and watches their clocks.
+
+Turns one order into the orders of the guests and their ends into one exit code. The rule it guards:
+a guest whose virtual clock stands still is ended, and the reason is said; and no guest outlives its
+keeper.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from netdiag.errors import LabError
+from netdiag.lab.uml.boot import command, surroundings
+from netdiag.lab.uml.console import Guest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdiag.lab.uml.kernels import Kernel
+
+PATIENCE: Final = 30.0
+"""How long a virtual clock may stand still, s of ours; many clients that start take some of it."""
+
+FRONT_GONE: Final = 130
+_ANSWER: Final = 3.0
+_SECOND: Final = 1_000_000_000
+_TICK_MS: Final = 500
+_FEW_CELLS: Final = 4
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every guest of a run is: its kernel, its init, its clock, its memory in MiB."""
+
+    kernel: Kernel
+    program: tuple[str, ...]
+    virtual: bool
+    memory: int = 1024
+
+    def boot(self) -> Guest:
+        """Start one. Raises LabError."""
+        argv = command(self.kernel, self.program, virtual=self.virtual, memory=self.memory)
+        return Guest(argv, surroundings(self.memory))
+
+
+class Keeper:
+    """The guests of one run. `boot` one early, then `run` an order, and `end` in any case."""
+
+    def __init__(self, machine: Machine, lifeline: int, *, patience: float = PATIENCE) -> None:
+        """`lifeline` is a descriptor whose other end the front holds; `patience` is in s."""
+        self._machine = machine
+        self._lifeline = lifeline
+        self._patience = round(patience * _SECOND)
+        self._guests: list[Guest] = []
+        self._asked: dict[Guest, int] = {}
+
+    def boot(self) -> None:
+        """Start one more guest; it gets ready and waits. Raises LabError."""
+        self._guests.append(self._machine.boot())
+
+    def run(self, order: Mapping[str, Any], cells: Sequence[str], *, cores: int) -> int:
+        """Give every guest its share of the cells and wait for all to end. Raises LabError.
+
+        `order` is what every guest is told: its `run` gets the clock and the share. Returns 0 when
+        all did what they were told, else the highest exit code.
+        """
+        while len(self._guests) < share(len(cells), cores):
+            self.boot()
+        clock = "virtual" if self._machine.virtual else "guest"
+        for index, guest in enumerate(self._guests):
+            mine = list(cells[index :: len(self._guests)])
+            guest.tell({**order, "run": {**order["run"], "clock": clock, "only": mine}})
+        return max(self._wait(), default=0)
+
+    def _wait(self) -> list[int]:
+        """Listen to the guests until each has ended, or the front has; their exit codes."""
+        poll = select.poll()
+        poll.register(self._lifeline, 0)  # nothing but its end
+        living = {guest.pidfd: guest for guest in self._guests}
+        speaking = {guest.fileno(): guest for guest in self._guests}
+        for fd in (*living, *speaking):
+            poll.register(fd, select.POLLIN)
+        codes = []
+        while living:
+            ready = [fd for fd, _ in poll.poll(_TICK_MS if self._machine.virtual else None)]
+            if self._lifeline in ready:
+                return [FRONT_GONE]
+            for fd in ready:
+                guest = speaking[fd] if fd in speaking else living[fd]
+                _pass_on(guest.listen())
+                if fd in living:
+                    del living[fd]
+                    codes.append(_ended(guest))
+                elif not guest.mute:
+                    continue
+                poll.unregister(fd)
+            if self._machine.virtual:
+                for guest in living.values():
+                    self._watch(guest, time.monotonic_ns())
+        return codes
+
+    def _watch(self, guest: Guest, now: int) -> None:
+        """A clock that stood still for too long: ask who computes, then end the guest."""
+        if now - guest.heard < self._patience:
+            self._asked.pop(guest, None)
+            return
+        if guest not in self._asked:
+            self._asked[guest] = now
+            guest.runs = None
+            guest.ask()
+        elif guest.runs is not None or now - self._asked[guest] > _ANSWER * _SECOND:
+            print(standstill(self._patience / _SECOND, guest.runs), file=sys.stderr, flush=True)
+            guest.code = LabError.exit_code
+            guest.kill()
+
+    def end(self) -> None:
+        """End every guest with all of its processes."""
+        for guest in self._guests:
+            guest.end()
+
+
+def _pass_on(complaints: Sequence[str]) -> None:
+    for line in complaints:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _ended(guest: Guest) -> int:
+    code = guest.kill()
+    _pass_on(guest.listen())
+    if guest.code is None:
+        print(guest.obituary(code), file=sys.stderr, flush=True)
+        return LabError.exit_code
+    return guest.code
+
+
+def standstill(seconds: float, runs: Sequence[Mapping[str, Any]] | None) -> str:
+    """The sentence for a guest whose clock stands still; `runs`: who computes there, if known."""
+    if runs is None:
+        who = "its processes could not be asked"
+    elif not runs:
+        who = "no process computes, so its kernel itself is stuck"
+    else:
+        who = f"{', '.join(map(_culprit, runs))} computed without sleeping"
+    return (
+        f"the guest was ended, because its virtual clock stood still for {seconds:g} s: {who}; "
+        "a program that never sleeps cannot run with --warp, so run it with `--lab uml`"
+    )
+
+
+def _culprit(process: Mapping[str, Any]) -> str:
+    where = str(process.get("output", ""))
+    _, _, cell = where.partition("/cells/")
+    prints = f", which prints to cells/{cell}" if cell else ""
+    return f"{process.get('name')} (pid {process.get('pid')}{prints})"
+
+
+def share(cells: int, cores: int) -> int:
+    """How many guests to start: a guest has one processor, and starting one costs half a second."""
+    return max(1, min(cores, cells // _FEW_CELLS))
