@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netdiag.analysis.meaning import Meaning
+    from netdiag.analysis.tolerance import Tolerance
 
 
 class Change(Enum):
@@ -122,12 +123,14 @@ def _noticed(base: Runs, new: Runs) -> Iterator[Said]:
         runs = f" in {len(base) - len(before)} of {len(base)} runs" if len(base) > 1 else ""
         yield Said(change, f"the fault is noticed after {_time(after)}; before never{runs}")
     if before and after:
-        yield from _length("noticed after", before, after)
+        own = all(one.own_timeout for one in base if one.noticed is not None)
+        yield from _length("noticed after", before, after, learn(before, own_timeout=own))
 
 
-def _length(what: str, before: Sequence[float], after: Sequence[float]) -> Iterator[Said]:
+def _length(
+    what: str, before: Sequence[float], after: Sequence[float], tolerance: Tolerance
+) -> Iterator[Said]:
     """A time that grew or shrank beyond what was learned of it."""
-    tolerance = learn(before)
     late = tolerance.later(after)
     if late:
         change, word = (Change.WORSE, "more") if late > 0 else (Change.BETTER, "less")
@@ -188,7 +191,7 @@ def _fin_wait1_length(base: Runs, new: Runs) -> Iterator[Said]:
     before = [one.fin_wait1_s for one in base if one.fin_wait1_s is not None]
     after = [one.fin_wait1_s for one in new if one.fin_wait1_s is not None]
     if before and after:
-        yield from _length("the longest FIN-WAIT-1 lasts", before, after)
+        yield from _length("the longest FIN-WAIT-1 lasts", before, after, learn(before))
 
 
 def _time(times: Sequence[float]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.moments import Moments
     from netdiag.recording import Event
 
+OWN_TIMEOUT: Final = "the client's own timeout"
 _WORDS: Final = ("error", "exit", "disconnect", "connect")
 _TOGETHER = 100_000_000
 
@@ -93,11 +94,11 @@ def _by(moments: Moments, event: Event, t: int) -> str:
     timer = _timer_before(moments, t)
     if event.what in ("connect", "disconnect") and event.outcome != "fail":
         return (
-            "the client's own timeout"
+            OWN_TIMEOUT
             if timer in ("none", "")
             else f"the client ({timer} timer pending)"
         )
-    return "the client's own timeout"
+    return OWN_TIMEOUT
 
 
 def _timer_before(moments: Moments, t: int) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from netdiag.analysis.client import OWN_TIMEOUT
 from netdiag.analysis.model import Outcome
 from netdiag.scenario.repeat import base
 
@@ -27,8 +28,9 @@ class Meaning:
     """One run of one cell, by meaning.
 
     faults: name -> what it did and when; effective: those that took effect; noticed and fin_wait1_s
-    in seconds; consumed: a message was consumed after the healing (None: nothing was healed);
-    zombies and fin_wait1 by side, as they are when the cell ends.
+    in seconds; own_timeout: a timeout of its own told the client, not the kernel; consumed: a
+    message was consumed after the healing (None: nothing was healed); zombies and fin_wait1 by
+    side, as they are when the cell ends.
     """
 
     outcome: Outcome
@@ -39,6 +41,7 @@ class Meaning:
     noticed: float | None = None
     error: str | None = None
     errno: str | None = None
+    own_timeout: bool = False
     consumed: bool | None = None
     lost: int = 0
     duplicated: int = 0
@@ -83,6 +86,7 @@ def meaning(cell: CellAnalysis) -> Meaning:
         noticed=None if notice is None else round(notice.t, _DIGITS),
         error=None if notice is None else notice.type or notice.how,
         errno=_errno(notice),
+        own_timeout=notice is not None and notice.by == OWN_TIMEOUT,
         consumed=cell.recovered is not None if healed else None,
         lost=fates["lost"],
         duplicated=fates["duplicated"],

@@ -3,6 +3,10 @@
 The rule this file guards: a tolerance is learned, never chosen. Repeats of a cell show how far it
 spreads by itself; without them the kernel's timer wheel says it: a timer fires never early and late
 by at most an eighth (Linux `kernel/time/timer.c`, LVL_CLK_SHIFT), so the sum of several does, too.
+
+Repeats that ran at the same time share the wheel's phase and look more alike than tomorrow's run
+will be. A time that a kernel timer decided therefore keeps one step of its wheel, whatever they
+say; a client's own timeout is no timer of that wheel.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 WHEEL: Final = 0.125
 SCHEDULING: Final = 0.05
 _FEW: Final = 4
+_TICKS: Final = (100, 250, 1000)  # CONFIG_HZ of the kernels that are about
+_SLOTS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,22 @@ class Tolerance:
         return min(0.0, middle - self.low) if middle < self.low - self.seconds else 0.0
 
 
-def learn(times: Sequence[float]) -> Tolerance:
-    """The tolerance for times like these (seconds, at least one).
+def wheel_step(seconds: float) -> float:
+    """The step of the kernel's timer wheel for a timer of that length, for the coarsest tick rate:
+    8**n ticks below 64 * 8**n ticks.
+    """
+    steps: list[float] = []
+    for rate in _TICKS:
+        step = 1
+        while seconds * rate >= _SLOTS * step:
+            step *= 8
+        steps.append(step / rate)
+    return max(steps)
+
+
+def learn(times: Sequence[float], *, own_timeout: bool = False) -> Tolerance:
+    """The tolerance for times like these (seconds, at least one); own_timeout: no kernel timer
+    decided them.
 
     Of few repeats the true spread is seen badly: 2 count four times what they differ, 5 or more
     once (a sixth run beyond that is rarer than one in twenty).
@@ -57,9 +77,8 @@ def learn(times: Sequence[float]) -> Tolerance:
             "12.5 % for the kernel's timer wheel and 50 ms for scheduling",
         )
     spread = (high - low) * max(1.0, _FEW / (runs - 1))
-    return Tolerance(
-        low,
-        high,
-        spread + SCHEDULING,
-        f"{runs} repeats differ by {format_duration(round(high - low, 3))}",
-    )
+    why = f"{runs} repeats differ by {format_duration(round(high - low, 3))}"
+    step = 0.0 if own_timeout else wheel_step(high)
+    if step > spread:
+        why += f", a step of the kernel's timer wheel is {format_duration(step)}"
+    return Tolerance(low, high, max(spread, step) + SCHEDULING, why)

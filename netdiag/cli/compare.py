@@ -23,7 +23,7 @@ def command(base: Path, new: Path, as_json: bool) -> int:
     """Say what changed from BASE to NEW: phases, errors, when it was noticed, messages, sockets.
 
     Each is a recording, a scenario's directory (its latest recording), an analysis.json, a baseline
-    file, or a directory of baselines. Times count only beyond what repeats of BASE show, without
+    file, or a directory of baselines. Times count only beyond what repeats of BASE teach; without
     them beyond 12.5 % (the kernel's timer wheel) and 50 ms.
 
     Exit code: 0 nothing is worse, 1 something is, 64 not a recording or a baseline.

@@ -23,7 +23,7 @@ from netdiag.analysis.changes import Change
 from netdiag.analysis.compare import Comparison, compare
 from netdiag.analysis.meaning import Meaning, Meanings, meaning, meanings
 from netdiag.analysis.model import FinWait1, Message, Notice, Verdict, Zombie
-from netdiag.analysis.tolerance import SCHEDULING, WHEEL, learn
+from netdiag.analysis.tolerance import SCHEDULING, WHEEL, learn, wheel_step
 from netdiag.errors import RecordingError
 
 from .recorded import RECORDINGS, analysed
@@ -169,8 +169,9 @@ def _one(base: tuple[Meaning, ...], new: tuple[Meaning, ...]) -> Comparison:
     return compare(Meanings("s", {"cell": base}), Meanings("s", {"cell": new}))
 
 
-def runs(*times: float | None) -> tuple[Meaning, ...]:
-    return tuple(replace(RUN, noticed=t, error="E" if t else None, errno=None) for t in times)
+def runs(*times: float | None, own: bool = True) -> tuple[Meaning, ...]:
+    return tuple(replace(RUN, noticed=t, error="E" if t else None, errno=None, own_timeout=own)
+                 for t in times)
 
 
 @pytest.mark.parametrize(("before", "after", "change"), [
@@ -178,6 +179,7 @@ def runs(*times: float | None) -> tuple[Meaning, ...]:
     param((5.0, 5.1, 5.2), (5.7,), Change.WORSE, id="beyond it"),
     param((5.0,) * 5, (5.04,), Change.SAME, id="no spread, and scheduling"),
     param((5.0,) * 5, (5.1,), Change.WORSE, id="no spread"),
+    param((5.0,) * 5, (4.9,), Change.BETTER, id="no spread, and sooner"),
     param((5.0,), (5.1,), Change.SAME, id="one run: the timer wheel"),
     param((5.0, 7.0, 5.5, 6.0, 5.2), (8.9,), Change.SAME, id="a wide spread"),
     param((5.0,) * 5, (5.0, 5.01, 9.0), Change.SAME, id="the median decides"),
@@ -188,6 +190,23 @@ def runs(*times: float | None) -> tuple[Meaning, ...]:
 def test_repeats_teach_the_tolerance(before: tuple[float | None, ...],
                                      after: tuple[float | None, ...], change: Change) -> None:
     assert _one(runs(*before), runs(*after)).change is change
+
+
+def test_what_a_kernel_timer_decided_keeps_a_step_of_its_wheel() -> None:
+    """Repeats that ran together were rounded alike; the next run may be rounded otherwise."""
+    assert _one(runs(*[5.0] * 5, own=False), runs(5.3, own=False)).change is Change.SAME
+    (cell,) = _one(runs(*[5.0] * 5, own=False), runs(5.7, own=False)).cells
+    assert cell.change is Change.WORSE
+    assert "5 repeats differ by 0 s, a step of the kernel's timer wheel is 512 ms" in (
+        cell.sentences[0])
+
+
+@pytest.mark.parametrize(("seconds", "step"), [
+    (0.05, 0.01), (0.3, 0.032), (1.0, 0.08), (3.0, 0.256), (5.0, 0.512), (60.0, 5.12)])
+def test_the_steps_of_the_wheel(seconds: float, step: float) -> None:
+    """8**n ticks below 64 * 8**n of them, for the coarsest of 100, 250 and 1000 ticks a second."""
+    assert wheel_step(seconds) == pytest.approx(step)
+    assert wheel_step(seconds) <= max(seconds * WHEEL, 0.01)
 
 
 @settings(deadline=None)
