@@ -1,7 +1,9 @@
 """Capture facts and findings -> JSON and CSV, for programs.
 
-JSON, one object (times: `*_at` ns on the capture's clock, 0 for never; `*_ns` durations, -1 for
-unknown; `*_s` seconds; frames count from 1 as tshark does, 0 for none):
+JSON, one object; of several captures (a directory, both ends of a tape) one {"version": 1, "kind":
+"captures", "captures": [..]} with such objects. Times: `*_at` are ns on the capture's clock (0 for
+never), `*_ns` durations (-1 for unknown), `*_s` seconds. Frames count from 1 as tshark does, 0 for
+none.
 
     version      1; it changes when a field changes its meaning or goes
     kind         "capture"
@@ -87,6 +89,8 @@ def _value(value: Any) -> Any:  # noqa: ANN401 - any value of the facts
             else _value(getattr(value, name))
             for name in _names(type(value))
         }
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _value(one) for name, one in value._asdict().items()}
     if isinstance(value, tuple):
         return [_value(one) for one in value]
     return value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.report.capture import SECOND, SIDES, how, wall
 from netdiag.report.timeline import Gap, thinned
 from netdiag.report.words import count, moment, plain, span
-from netdiag.tcp.facts import ANSWERED_ROW, BREAKS_SILENCE_ROW, DSACK_ROW, SPURIOUS_ROW
+from netdiag.tcp.facts import ANSWERED_ROW, DSACK_ROW, SPURIOUS_ROW
 from netdiag.tcp.labels import LABELS, RETRANSMISSIONS, Label
 
 if TYPE_CHECKING:
@@ -212,8 +212,9 @@ _SIDE_LINES: Final[dict[str, Callable[[SideFacts], str]]] = {
 
 
 def _timeline(connection: ConnectionFacts, rows: Sequence[Row]) -> list[FlowRow]:
+    longest = connection.silence.to_frame if connection.silence is not None else 0
     found = []
-    for item in thinned(rows, _series, _first):
+    for item in thinned(rows, lambda row: _series(row, longest), lambda row: _SCHEDULE):
         if isinstance(item, Gap):
             found.append(_gap(connection, item.hidden))
         else:
@@ -221,13 +222,10 @@ def _timeline(connection: ConnectionFacts, rows: Sequence[Row]) -> list[FlowRow]
     return found
 
 
-def _series(row: Row) -> tuple[int, int] | None:
-    rare = (Label.SYN, Label.SYN_ACK, Label.FIN, Label.RST)
-    return None if row.label in rare or row.marks & BREAKS_SILENCE_ROW else (row.side, row.label)
-
-
-def _first(row: Row) -> int:
-    return _SCHEDULE
+def _series(row: Row, longest: int) -> tuple[int, int] | None:
+    """What it may be drawn together with; `longest` is the frame that broke the longest silence."""
+    rare = row.label in (Label.SYN, Label.SYN_ACK, Label.FIN, Label.RST)
+    return None if rare or row.number == longest else (row.side, row.label)
 
 
 def _gap(connection: ConnectionFacts, hidden: Sequence[Row]) -> FlowRow:
@@ -247,6 +245,8 @@ def _flow_row(connection: ConnectionFacts, row: Row) -> FlowRow:
     if row.length:
         text += f", {row.length} bytes"
     reasons = [words for bit, words in _MARKS.items() if row.marks & bit]
+    if connection.silence is not None and row.number == connection.silence.to_frame:
+        reasons.append("ends the longest silence")
     if row.since_previous_ns >= _SHORTEST:
         reasons.insert(0, f"{span(row.since_previous_ns / SECOND)} after the one before")
     return FlowRow(
@@ -262,6 +262,5 @@ _PLURALS: Final = {"copy": "copies", "fin": "FINs"}
 _MARKS: Final = {
     SPURIOUS_ROW: "was not needed",
     ANSWERED_ROW: "answered",
-    BREAKS_SILENCE_ROW: "ends the longest silence so far",
     DSACK_ROW: "says that a retransmission was not needed",
 }

@@ -48,7 +48,7 @@ LOST = connection(client(chain=chain(), unacked=17, unacked_since=at(1), last_at
 KILLED = connection(
     client(keepalive=probes(3, 0, first=6, every=3, idle=5), rst_at=at(15), rst_frame=30, rsts=1,
            last_at=at(15)),
-    **reset_by(0, 15),
+    reset_delay_ns=14 * SECOND, **reset_by(0, 15),
 )  # fmt: skip
 CLOSED = connection(
     client(state="closed", fin_at=at(2), fin_frame=10, fin_acked=True),

@@ -28,12 +28,14 @@ from tests.analysis.captured import (
 from tests.analysis.test_findings import only, reset_by, rules
 
 
-def answered_by_reset(label: Label, *, bare: bool = True, **changes: object) -> ConnectionFacts:
-    """The client sends something, and the server answers with an RST within a round trip."""
+def answered_by_reset(label: Label, *, quiet: float = 9.0, **changes: object) -> ConnectionFacts:
+    """After some silence the client sends something; the server answers with an RST at once."""
     made = connection(
         client(last_at=at(10)),
         server(rst_at=at(10.02), rst_frame=30, rsts=1, last_at=at(10.02)),
-        **reset_by(1, 10.02), reset_answers=label, reset_delay_ns=20 * MS, reset_bare=bare,
+        **reset_by(1, 10.02), reset_answers=label, reset_delay_ns=20 * MS,
+        silence=silence(quiet, label, 0, answer_frame=30, answer_label=Label.RST,
+                        answer_ns=20 * MS),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -44,7 +46,7 @@ def answered_by_reset(label: Label, *, bare: bool = True, **changes: object) -> 
         param(answered_by_reset(Label.KEEPALIVE_PROBE), ["half-open"], id="a probe"),
         param(answered_by_reset(Label.DATA), ["half-open"], id="data"),
         param(answered_by_reset(Label.RTO_RETRANSMISSION), ["half-open"], id="a retransmission"),
-        param(answered_by_reset(Label.DATA, bare=False), [], id="a server that closes by RST"),
+        param(answered_by_reset(Label.DATA, quiet=1.0), [], id="data in the middle of talk"),
         param(
             answered_by_reset(Label.DATA, reset_delay_ns=5 * SECOND), [], id="an RST long after"
         ),
@@ -174,7 +176,8 @@ REPLY_LOST = server(chain=chain(since=5), unacked=30, unacked_since=at(5), last_
     ("facts", "expected"),
     [
         param(
-            connection(server_facts=GIVEN_UP, outstanding=waiting(), **reset_by(1, 13)),
+            connection(server_facts=GIVEN_UP, outstanding=waiting(), reset_delay_ns=12 * SECOND,
+                       **reset_by(1, 13)),
             ["zombie-consumer", "black-hole"],
             id="the server's keepalive gave it up",
         ),
@@ -201,7 +204,7 @@ REPLY_LOST = server(chain=chain(since=5), unacked=30, unacked_since=at(5), last_
         param(
             connection(
                 client(keepalive=probes(3, 0, first=7, every=2, idle=6), last_at=at(11)),
-                GIVEN_UP, outstanding=waiting(), **reset_by(1, 13)),
+                GIVEN_UP, outstanding=waiting(), reset_delay_ns=2 * SECOND, **reset_by(1, 13)),
             ["black-hole"],
             id="the client's own keepalive will tell it",
         ),

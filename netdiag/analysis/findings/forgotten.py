@@ -15,6 +15,7 @@ from netdiag.analysis.findings.survey import (
     PATIENT,
     SECOND,
     judgeable,
+    killed_by_keepalive,
     slack,
     unanswered_since,
 )
@@ -48,7 +49,9 @@ IDLE_LIMITS: Final = (
 )
 _EXACT: Final = 0.02  # an RST that comes unasked comes at the limit, not after it
 
-_ASKING: Final = PROBES | RESENT_DATA | {Label.DATA, Label.ACK}
+_QUIET: Final = 5 * SECOND  # data after so much silence is no longer the middle of talk
+_NEW: Final = frozenset({Label.DATA, Label.ACK})
+_ASKING: Final = PROBES | RESENT_DATA | _NEW
 
 
 def known_limit(ns: int) -> IdleLimit | None:
@@ -72,19 +75,21 @@ _RESTART: Final = (
 
 
 def _answered_by_reset(connection: ConnectionFacts) -> Evidence | None:
-    """A probe or data is answered by the bare RST of a host without such a socket."""
+    """A probe, or data after silence, is answered by the RST of a host without such a socket."""
     side = connection.ended_by
     own, peer = connection.sides[side], connection.sides[1 - side]
     if own.fin_at or connection.reset_answers not in _ASKING:
         return None
-    if not getattr(connection, "reset_bare", False) or not 0 <= connection.reset_delay_ns <= slack(
-        connection
-    ):
+    if not 0 <= connection.reset_delay_ns <= slack(connection):
         return None
-    silent = connection.silence.ns if connection.silence is not None else 0
+    silence = connection.silence
+    silent = silence.ns if silence is not None else 0
+    first = silence is not None and silence.answer_frame == connection.ended_frame
+    if connection.reset_answers in _NEW and not (first and silent >= _QUIET):
+        return None  # in the middle of talk a program that closes with data unread does the same
     return Evidence(
         f"{NAMES[side]} {own.endpoint} answered {_named(connection.reset_answers)} of "
-        f"{peer.endpoint} with a bare RST: its host has no such connection (any more), while the "
+        f"{peer.endpoint} with an RST: its host has no such connection (any more), while the "
         f"{NAMES[1 - side]} believed in it",
         _RESTART.format(side=NAMES[1 - side]),
         (own.rst_frame, own.last_data_frame, peer.last_frame),
@@ -200,16 +205,11 @@ def _lost_after(connection: ConnectionFacts, silence: Silence, survey: Survey) -
     asker, other = connection.sides[silence.side], connection.sides[1 - silence.side]
     if silence.label is Label.RST or silence.answer_frame or other.rst_at:
         return None
-    if not _in_vain(connection, silence.side):
+    if unanswered_since(connection, silence.side) is None:
         return None
     if survey.wider(connection, silence.began_at + silence.ns):
         return None
     return f"what {asker.endpoint} then sent was never answered"
-
-
-def _in_vain(connection: ConnectionFacts, side: int) -> bool:
-    own, peer = connection.sides[side], connection.sides[1 - side]
-    return unanswered_since(own, peer) is not None
 
 
 def zombie_consumer(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
@@ -233,14 +233,17 @@ def zombie_consumer(connection: ConnectionFacts, survey: Survey) -> Evidence | N
         frames.append(server.keepalive.last_frame)
     waited = max(survey.end - asked.at, 0)
     return Evidence(
-        f"{client.endpoint} has waited in {asked.name} (frame {asked.frame}) for {lasting(waited)}, "
-        f"and {why}",
-        "give the client a read timeout above the block timeout, or keepalive (30 s idle, 5 s "
-        "interval, 3 probes); restart this consumer now, and check what was popped for it",
+        f"{client.endpoint} has waited in {asked.name} (frame {asked.frame}) for "
+        f"{lasting(waited)}, and {why}",
+        "if it is still blocked, restart it, and check what was popped for it; a read timeout "
+        "above the block timeout, or keepalive (30 s idle, every 5 s, 3 probes), makes it notice",
         tuple(frames),
         asked.at,
         {"command": asked.name, "waited_s": waited / SECOND, "timeout_s": asked.timeout_s},
     )
+
+
+_ALONE: Final = "only a timer of its own can tell it"
 
 
 def _client_asks(connection: ConnectionFacts) -> bool:
@@ -260,7 +263,7 @@ def _reply_lost(connection: ConnectionFacts, asked: Outstanding, survey: Survey)
         return None
     return (
         f"the server's reply never arrives ({times(chain.retransmissions, 'retransmission')}, "
-        "none acknowledged): the client will not learn of it, and what was popped is lost"
+        f"none acknowledged): what was popped for it is lost, and {_ALONE}"
     )
 
 
@@ -270,14 +273,14 @@ def _given_up(connection: ConnectionFacts, asked: Outstanding, survey: Survey) -
     if client.last_at > max(server.rst_at, asked.at) + slack(connection):
         return None
     probes = server.keepalive
-    if probes is not None and probes.unanswered_row >= 1 and server.rst_at:
-        return (
-            f"the server gave it up ({times(probes.unanswered_row, 'keepalive probe')} unanswered, "
-            f"then an RST that cannot have arrived either)"
-        )
+    if probes is not None and killed_by_keepalive(connection, 1):
+        asks = times(probes.sent - probes.answered, "keepalive probe")
+        return f"the server gave it up ({asks} in vain, then an RST that was not heard): {_ALONE}"
     again = server.count(Label.FIN_RETRANSMISSION)
     if server.fin_at and not server.fin_acked and again >= PATIENT:
-        return "the server has closed, but its FIN never arrives"
+        return (
+            "the server has closed, but its FIN never arrives: only a timer of its own can tell it"
+        )
     return None
 
 

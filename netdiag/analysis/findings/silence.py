@@ -15,6 +15,7 @@ from netdiag.analysis.findings.survey import (
     SECOND,
     established,
     judgeable,
+    killed_by_keepalive,
     slack,
     unanswered_since,
 )
@@ -33,7 +34,7 @@ _DIRECTIONS: Final = {
     "both": "nothing arrives in either direction",
     "to_client": "what the server sends does not arrive, what the client sends does",
     "to_server": "what the client sends does not arrive, what the server sends does",
-    "unknown": "nothing comes back, so one direction is dead or both are",
+    "unknown": "no answer comes back, so one direction is dead or both are",
 }
 
 
@@ -49,7 +50,7 @@ def black_hole(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
     own, peer = connection.sides[side], connection.sides[1 - side]
     direction = _direction(connection, since)
     until = max(connection.sides[one].last_at for one in since)
-    what = _question(own)
+    what = _question(connection, side)
     cause = (
         f"{NAMES[side]} {own.endpoint} asked {peer.endpoint} for {lasting(until - at)} in vain "
         f"({what}): {_DIRECTIONS[direction]}"
@@ -59,7 +60,7 @@ def black_hole(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
         "asking": NAMES[side],
         "unanswered_s": (until - at) / SECOND,
     }
-    cause += _end(own, survey, details)
+    cause += _end(connection, side, survey, details)
     return Evidence(cause, _cure(own, side), _frames(connection, since), at, details)
 
 
@@ -67,8 +68,7 @@ def _vain(connection: ConnectionFacts) -> dict[int, int]:
     """Side -> since when it asks in vain."""
     found = {}
     for side in (0, 1):
-        own, peer = connection.sides[side], connection.sides[1 - side]
-        since = unanswered_since(own, peer)
+        since = unanswered_since(connection, side)
         if since is not None and not _reset_by(connection, 1 - side):
             found[side] = since
     return found
@@ -92,54 +92,66 @@ def _direction(connection: ConnectionFacts, since: dict[int, int]) -> str:
         return "both"
     side, at = next(iter(since.items()))
     own, peer = connection.sides[side], connection.sides[1 - side]
-    if peer.unacked and peer.unacked_since > at and own.last_at > peer.unacked_since:
-        return "both"
-    if peer.unacked and peer.last_at > max(at, peer.unacked_since):  # it, too, sent again
-        return "both"
-    if peer.last_at > at + slack(connection):
+    if peer.unacked and peer.last_at > at:
+        if own.rsts and own.last_at > peer.unacked_since:
+            return "unknown"  # it heard the other at last: the path has come back
+        if own.last_at > peer.unacked_since > at or peer.last_at > max(at, peer.unacked_since):
+            return "both"
+    if peer.last_data_at > at + slack(connection) and not peer.unacked:
         return f"to_{NAMES[1 - side]}"
     return "unknown"
 
 
-def _question(own: SideFacts) -> str:
+def _question(connection: ConnectionFacts, side: int) -> str:
     """What was asked, counted."""
+    own = connection.sides[side]
     parts = []
     chain = own.chain
     if chain is not None and not chain.acknowledged:
-        noun = "FIN sent again" if chain.label is Label.FIN_RETRANSMISSION else "retransmission"
+        again = chain.retransmissions
+        fin = chain.label is Label.FIN_RETRANSMISSION
         parts.append(
-            f"FIN sent again {times(chain.retransmissions, 'time')}"
-            if noun.startswith("FIN")
-            else times(chain.retransmissions, noun)
+            f"FIN sent again {times(again, 'time')}" if fin else times(again, "retransmission")
         )
-    if own.keepalive is not None and own.keepalive.unanswered_row:
-        parts.append(times(own.keepalive.unanswered_row, "keepalive probe"))
+    probes = own.keepalive
+    if probes is not None and killed_by_keepalive(connection, side):
+        parts.append(times(max(probes.unanswered_row, probes.sent - probes.answered), _PROBE))
+    elif probes is not None and probes.unanswered_row:
+        parts.append(times(probes.unanswered_row, _PROBE))
     if own.zero_probes is not None and own.zero_probes.unanswered_row:
         parts.append(times(own.zero_probes.unanswered_row, "zero-window probe"))
     return ", ".join(parts)
 
 
-def _end(own: SideFacts, survey: Survey, details: dict[str, float | str]) -> str:
+_PROBE: Final = "keepalive probe"
+
+
+def _end(
+    connection: ConnectionFacts, side: int, survey: Survey, details: dict[str, float | str]
+) -> str:
     """How the asking ended, or when it will; fills the details."""
-    if own.keepalive is not None and own.keepalive.unanswered_row and own.rst_at:
+    own = connection.sides[side]
+    if killed_by_keepalive(connection, side):
         details["killed_by"] = "keepalive"
         return f"; keepalive then killed the connection with an RST (frame {own.rst_frame})"
     row = forecast(own.chain) if own.chain is not None and not own.chain.acknowledged else None
     if row is None:
         return ""
     details["rto_s"] = row.rto_s
+    rto = lasting(row.rto_s * SECOND)
+    if own.rst_frame:
+        return f"; its RTO was {rto}, and it ended that with an RST (frame {own.rst_frame})"
     if row.stopped(survey.end):
         details["gave_up_at_ns"] = row.next_at
         return (
-            f"; its RTO was {lasting(row.rto_s * SECOND)}, and it gave up without a word before "
-            f"the next retransmission was due"
+            f"; its RTO was {rto}, and it gave up without a word before the next retransmission "
+            "was due"
         )
     death = row.orphan_death_at if own.fin_at else row.owned_death_at
     details["predicted_death_at_ns"] = death
-    left = death - survey.end
     return (
-        f"; its RTO is {lasting(row.rto_s * SECOND)}, and with default settings the kernel goes on "
-        f"for another {lasting(max(left, 0))}"
+        f"; its RTO is {rto}, and with default settings the kernel goes on for another "
+        f"{lasting(max(death - survey.end, 0))}"
     )
 
 
@@ -218,14 +230,14 @@ def frozen_peer(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
     asked = connection.outstanding
     if asked is None or not judgeable(connection) or asked.name in _NO_REPLY:
         return None
-    client, server = connection.sides
+    server = connection.server
     if asked.blocking and asked.timeout_s <= 0:
         return None  # it may rightly wait for ever
     due = asked.at + (int(asked.timeout_s * SECOND) if asked.blocking else 0)
     alive = server.last_at
     if alive - due < FROZEN or server.last_data_at >= asked.at or server.rst_at or server.fin_at:
         return None
-    if unanswered_since(client, server) or unanswered_since(server, client):
+    if unanswered_since(connection, 0) or unanswered_since(connection, 1):
         return None
     if any(other.server.last_data_at > due + SECOND for other in survey.beside(connection)):
         return None  # it served others meanwhile: this command alone takes long
@@ -257,7 +269,9 @@ def slow_reader(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
         asked = peer.zero_probes
         if closed < CLOSED or not ((asked is not None and asked.answered) or peer.window_full):
             continue
-        still = " and is closed still" if own.zero_window_since else ""
+        if asked is not None and asked.unanswered_row >= PATIENT:
+            continue  # whether it would read is not known: it is not there
+        still = " and still does" if own.zero_window_since and connection.open_at_end else ""
         probes = f", {times(asked.answered, 'probe')} answered" if asked is not None else ""
         frames = (own.last_frame, *((asked.first_frame, asked.last_frame) if asked else ()))
         return Evidence(

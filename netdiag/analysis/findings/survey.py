@@ -10,13 +10,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.tcp.facts import Opening
+from netdiag.tcp.facts import Ending, Opening
 from netdiag.tcp.labels import Label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netdiag.tcp.facts import CaptureFacts, ConnectionFacts, SideFacts
+    from netdiag.tcp.facts import CaptureFacts, ConnectionFacts
 
 SECOND: Final = 1_000_000_000
 PATIENT: Final = 3  # so many retransmissions without an answer are no accident
@@ -101,31 +101,52 @@ def judgeable(connection: ConnectionFacts) -> bool:
     )
 
 
-def unanswered_since(own: SideFacts, peer: SideFacts) -> int | None:
+def unanswered_since(connection: ConnectionFacts, side: int) -> int | None:
     """Since when (ns) this side asks in vain; None when it does not.
 
     It asks by PATIENT retransmissions or zero-window probes, or by two keepalive probes in a row
     (one, when the kernel then killed the connection with an RST).
     """
+    own, peer = connection.sides[side], connection.sides[1 - side]
     chain = own.chain
     if chain is not None and not chain.acknowledged and chain.retransmissions >= PATIENT:
         return chain.first_sent_at or chain.first_at
     probes = own.zero_probes
     if probes is not None and probes.unanswered_row >= PATIENT:
-        return max(peer.last_at, probes.first_at)
+        return peer.last_at if probes.first_at < peer.last_at < probes.last_at else probes.first_at
     probes = own.keepalive
-    if probes is not None and probes.unanswered_row >= (1 if own.rst_at else 2):
-        row = probes.unanswered_row - 1
-        return probes.last_at - max(0, probes.interval_ns) * row
+    if probes is None:
+        return None
+    if killed_by_keepalive(connection, side):
+        return connection.ended_at - connection.reset_delay_ns
+    if probes.unanswered_row >= _PROBES:
+        return max(peer.last_at, probes.last_at - probes.interval_ns * probes.unanswered_row)
     return None
+
+
+def killed_by_keepalive(connection: ConnectionFacts, side: int) -> bool:
+    """Whether this side's RST is that of its keepalive timer: probes in vain, then RST|ACK.
+
+    That is so when the peer had been silent since before the last probe, and the RST came when the
+    next probe was due (Linux, tcp_keepalive_timer).
+    """
+    probes = connection.sides[side].keepalive
+    if probes is None or connection.ending is not Ending.RST or connection.ended_by != side:
+        return False
+    behind = connection.ended_at - probes.last_at
+    due = probes.interval_ns if probes.interval_ns > 0 else behind
+    return connection.reset_delay_ns > behind > 0 and behind <= due * _LATE + SECOND // 2
+
+
+_PROBES: Final = 2
+_LATE: Final = 1.125  # the most that the kernel's timer wheel adds
 
 
 def given_up_since(connection: ConnectionFacts) -> int | None:
     """Since when (ns) either side of an established connection asks in vain."""
     if not judgeable(connection):
         return None
-    client, server = connection.sides
-    times = [unanswered_since(client, server), unanswered_since(server, client)]
+    times = [unanswered_since(connection, side) for side in (0, 1)]
     return min((one for one in times if one is not None), default=None)
 
 

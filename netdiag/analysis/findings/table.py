@@ -38,7 +38,8 @@ RULES: Final = (
         Harm.HIGH,
         "One side holds a connection that the other knows nothing of.",
         "the side that sent the RST had sent its FIN before; a program closed with an RST "
-        "(RST|ACK, or in answer to nothing); what followed the RST was on its way already",
+        "in the middle of talk, or in answer to nothing; what followed the RST was on its way "
+        "already; a black-hole explains it",
         one=half_open,
     ),
     Rule(
@@ -49,6 +50,7 @@ RULES: Final = (
         "handshake never completed; one direction was not captured; silence of a well-known length "
         "came first (middlebox-eviction)",
         one=black_hole,
+        over=frozenset({"half-open"}),
     ),
     Rule(
         "middlebox-eviction",
