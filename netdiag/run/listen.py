@@ -23,6 +23,7 @@ WORDS = frozenset({"connect", "disconnect", "call", "return", "got", "error", "r
 _LONGEST_LINE = 65536
 _SHOWN = 200
 _GARBAGE_KEPT = 20
+_HEAD_START = 1_000_000_000  # ns that the client may have run before anybody listened
 
 
 class ClientVoice:
@@ -33,7 +34,7 @@ class ClientVoice:
         self._recorder = recorder
         self._heard = heard
         self._rest = b""
-        self._began = time.monotonic_ns()
+        self._began = time.monotonic_ns() - _HEAD_START
         self._garbage = 0
 
     def ready(self) -> bool:
@@ -59,7 +60,7 @@ class ClientVoice:
     def _line(self, line: bytes) -> None:
         now = time.monotonic_ns()
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=_refuse)
             what, outcome, data = row["what"], row["outcome"], row.get("data", {})
             t = row["t"]
             kept = (
@@ -71,13 +72,23 @@ class ClientVoice:
         except (ValueError, KeyError, TypeError, RecursionError):
             kept = False
         if not kept:
-            self._garbage += 1
-            if self._garbage <= _GARBAGE_KEPT:
-                self._recorder.note(
-                    "client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1]
-                )
+            self._not_understood(line)
             return
         # a clock that is not CLOCK_MONOTONIC shows as a time before the start or in the future
         t = t if self._began <= t <= now else now
-        self._recorder.record("client.app", what, outcome, data, t=t)
+        try:
+            self._recorder.record("client.app", what, outcome, data, t=t)
+        except RecursionError:  # it could just be read, and cannot be written
+            self._not_understood(line)
+            return
         self._heard(what)
+
+    def _not_understood(self, line: bytes) -> None:
+        self._garbage += 1
+        if self._garbage <= _GARBAGE_KEPT:
+            self._recorder.note("client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1])
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity: Python writes and reads them, JSON has none."""
+    raise ValueError(constant)

@@ -33,6 +33,7 @@ STATES: Final = {
     11: "CLOSING",
     12: "SYN-RECEIVED",
 }
+CLOSED_BY_OWNER: Final = frozenset({4, 5, 9, 11})  # states that only a close() leads to
 TIMERS: Final = {0: "none", 1: "retransmission", 2: "keepalive", 3: "time-wait", 4: "persist"}
 DESTROY_GROUPS: Final = (1, 3)  # SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
 
@@ -42,6 +43,7 @@ _NLM_F_REQUEST = 1
 _EXT_INFO = 1 << (2 - 1)
 _ATTR_INFO = 2
 _ATTR_SHUTDOWN = 8
+_LEAST = 72  # bytes of an inet_diag_msg
 _NO_COOKIE = b"\xff" * 8
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI")
@@ -129,7 +131,7 @@ def _packed(address: str) -> bytes:
 def _view(message: bytes) -> SocketView:
     _, state, timer, retrans = _MESSAGE.unpack_from(message)
     expires, rqueue, wqueue, _, inode = _TAIL.unpack_from(message, 4 + 48)
-    info = _attributes(message[72:]).get(_ATTR_INFO, b"").ljust(_TCP_INFO.size, b"\0")
+    info = _attributes(message[_LEAST:]).get(_ATTR_INFO, b"").ljust(_TCP_INFO.size, b"\0")
     fields = _TCP_INFO.unpack_from(info)
     return SocketView(
         state=STATES.get(state, str(state)),
@@ -142,7 +144,8 @@ def _view(message: bytes) -> SocketView:
         send_queue=wqueue,
         receive_queue=rqueue,
         rto_ms=fields[8] // 1000,
-        orphan=inode == 0 and state not in (3, 6, 12),
+        # without an inode but not closed: a connection that nobody has accepted yet
+        orphan=inode == 0 and state in CLOSED_BY_OWNER,
     )
 
 
@@ -172,8 +175,8 @@ def deaths(diag: socket.socket) -> Iterator[tuple[Endpoint, Endpoint, SocketView
             size, kind, _, _, _ = _HEADER.unpack_from(data)
             if size < _HEADER.size:
                 return
-            if kind == _SOCK_DIAG_BY_FAMILY and size >= _HEADER.size + 72:
-                message = data[_HEADER.size : size]
+            message = data[_HEADER.size : size]
+            if kind == _SOCK_DIAG_BY_FAMILY and len(message) >= _LEAST:
                 yield (*_endpoints(message), _view(message))
             data = data[(size + 3) & ~3 :]
 

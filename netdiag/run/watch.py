@@ -102,8 +102,18 @@ class SocketWatch:
                 # one
                 if (side, connection) in self._last:
                     self._look_at(side, connection)
+                elif not remote[1]:
+                    self._forgotten_peer(side, local[1])
 
         return bury
+
+    def _forgotten_peer(self, side: Side, port: int) -> None:
+        """A socket that was closed with a reset (SO_LINGER 0) has forgotten its peer when it dies,
+        and its own address with it: look at all that had its port.
+        """
+        for where, connection in list(self._last):
+            if where == side and connection[side][1] == port:
+                self._look_at(side, connection)
 
     def _gone(self, side: Side, connection: Connection, last: SocketView) -> None:
         del self._last[side, connection]

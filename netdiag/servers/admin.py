@@ -1,7 +1,8 @@
 """Questions to a Redis server over its unix socket, without ever waiting for the answer.
 
 Turns commands into callbacks: `ask` queues a command, `ready` (called when the socket polls
-readable) hands each answer to its callback in order. A frozen server therefore freezes nobody else.
+readable) hands each answer to its callback in order, and sends what there was no room for before. A
+frozen server therefore freezes nobody else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.resp import RespReader
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Answer = object
+
+KEEP: Final = 64 << 20  # bytes of an answer that are kept: CLIENT LIST has one long string
+ITEMS: Final = 1 << 20
+UNSENT: Final = 16 << 20  # bytes that wait for a server that does not read
 
 
 def encode(*words: str) -> bytes:
@@ -43,8 +48,10 @@ class Admin:
             self.socket.close()
             raise
         self.socket.setblocking(False)
-        self._reader = RespReader(commands=False)
+        self._reader = RespReader(commands=False, keep=KEEP, items=ITEMS)
         self._waiting: deque[Callable[[Answer], None]] = deque()
+        self._unsent = bytearray()
+        self._open = True
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -56,14 +63,25 @@ class Admin:
 
     def ask(self, callback: Callable[[Answer], None], *words: str) -> bool:
         """Send a command; its answer goes to `callback`. False when the server takes no more."""
-        data = encode(*words)
-        try:
-            if self.socket.send(data) != len(data):
-                return False
-        except (BlockingIOError, ConnectionError):
+        if not self._open or len(self._unsent) > UNSENT:
             return False
-        self._waiting.append(callback)
-        return True
+        self._unsent += encode(*words)
+        self._send()
+        if self._open:
+            self._waiting.append(callback)
+        return self._open
+
+    def _send(self) -> None:
+        """Send what there is room for. What is left goes when an answer has come: one is
+        outstanding whenever there is no room.
+        """
+        try:
+            while self._unsent:
+                del self._unsent[: self.socket.send(self._unsent)]
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self._open = False
 
     def ready(self) -> bool:
         """Take what has arrived and call back; False when the server closed the connection."""
@@ -72,11 +90,14 @@ class Admin:
         except BlockingIOError:
             return True
         except ConnectionError:
-            return False
+            data = b""
         for message in self._reader.feed(data):
             if self._waiting:
                 self._waiting.popleft()(message.value)
-        return bool(data)
+        self._open = self._open and bool(data)
+        if self._open:
+            self._send()
+        return self._open
 
     def close(self) -> None:
         self.socket.close()
