@@ -25,11 +25,11 @@ def reading(
 
     `size` is the file's in bytes, None when it is not known (standard input).
     """
-    from rich.console import Console as Screen  # noqa: PLC0415 - not needed for small files
-
     if size is not None and size < WORTH:
         yield None
         return
+    from rich.console import Console as Screen  # noqa: PLC0415 - not needed for small files
+
     where = console if console is not None else Screen(stderr=True)
     if not where.is_terminal or where.is_dumb_terminal:
         yield None
