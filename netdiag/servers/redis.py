@@ -18,7 +18,7 @@ from netdiag.process import become
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netdiag.catalogue.servers import RedisServer
+    from netdiag.catalogue.servers import ConfigValue, RedisServer
 
 PORT = 6379
 SOCKET = "redis.sock"
@@ -59,8 +59,16 @@ def configuration(server: RedisServer, addresses: Sequence[str]) -> str:
         'logfile ""',
         "loglevel verbose",
     ]
-    lines += [f"{key} {value}" for key, value in server.config.items()]
+    lines += [f"{key} {_written(key, value)}" for key, value in server.config.items()]
     return "\n".join(lines) + "\n"
+
+
+def _written(key: str, value: ConfigValue) -> str:
+    """A value as redis.conf has it: words as they are, nothing as an empty string."""
+    text = str(value)
+    if "\n" in text or "\r" in text:
+        raise LabError(f"server.config: {key} is more than one line; write one line for one key")
+    return text or '""'
 
 
 def server_main(
