@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("cell", "outcomes", "noticed", "min", "median", "max", "lost", "told by")
 
 
-def spread_table(spreads: Sequence[Spread], ink: Ink) -> Table:
-    """The repeats side by side: outcomes, how many noticed, after how long, what was lost."""
+def spread_table(rows: Sequence[tuple[str, ...]], ink: Ink) -> Table:
+    """The repeats side by side, a row of `spread_words` for each cell."""
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 2, 0, 0),
@@ -33,13 +33,13 @@ def spread_table(spreads: Sequence[Spread], ink: Ink) -> Table:
     )
     for name in _COLUMNS:
         table.add_column(ink.text(name, "bold"), overflow="fold")
-    for one in spreads:
-        table.add_row(*(ink.text(words) for words in spread_words(one)))
+    for row in rows:
+        table.add_row(*(ink.text(words) for words in row))
     return table
 
 
 def spread_words(spread: Spread) -> tuple[str, ...]:
-    """The words of one row, in the order of the columns."""
+    """One row: outcomes, how many noticed, after how long, what was lost, who told it."""
     time = spread.time
     return (
         plain(spread.id),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import Outcome
-from netdiag.analysis.spread import Spread, spreads
+from netdiag.analysis.spread import spreads
 from netdiag.report.compare import ComparisonView, compared
 from netdiag.report.sentence import headline
+from netdiag.report.spread import spread_words
 from netdiag.report.timeline import Gap, Row, routine, rows_of, thinned
 from netdiag.report.words import count, listed, moment, plain, span
 
@@ -124,7 +125,7 @@ class View:
     summary: str
     cells: tuple[CellView, ...]
     comparison: ComparisonView
-    spreads: tuple[Spread, ...] = ()
+    spreads: tuple[tuple[str, ...], ...] = ()
 
 
 def view_of(analysis: Analysis) -> View:
@@ -136,7 +137,7 @@ def view_of(analysis: Analysis) -> View:
         _summary(analysis),
         tuple(map(_cell, analysis.cells)),
         compared(analysis.cells),
-        spreads(analysis),
+        tuple(map(spread_words, spreads(analysis))),
     )
 
 
