@@ -129,7 +129,8 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     if result.stopped is not None:
         return 128 + result.stopped
     code = _verdict(analysis, allow_unknown=allow_unknown)
-    return code or (0 if baseline is None else _compared(baseline, analysis, on_error=as_json))
+    worse = 0 if baseline is None else _compared(baseline, analysis, on_error=as_json)
+    return code or worse
 
 
 def _guests(lab: str, *, warp: bool) -> Guests | None:
