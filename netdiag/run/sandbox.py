@@ -47,6 +47,7 @@ class Sandbox:
         self._lifeline: int | None = lifeline
         self._saying = process.stdout.fileno()
         self._complaints = bytearray()
+        self._heard_all = False
         self.complaining = process.stderr.fileno()
         os.set_blocking(self.complaining, False)
         self.pidfd = os.pidfd_open(process.pid)
@@ -76,6 +77,8 @@ class Sandbox:
 
     def listen(self) -> None:
         """Take what it said on standard error, so that it need not wait to say more."""
+        if self._heard_all:
+            return
         with contextlib.suppress(BlockingIOError):
             while block := os.read(self.complaining, 1 << 16):
                 if len(self._complaints) < _MOST_COMPLAINTS:
@@ -95,6 +98,7 @@ class Sandbox:
             self._lifeline = None
         code = self._process.wait()
         self.listen()
+        self._heard_all = True  # the descriptor may be somebody else's from here on
         return code
 
 
