@@ -27,22 +27,34 @@ import io
 from collections import defaultdict
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.report.words import plain
+from netdiag.tcp.facts import (
+    Application,
+    Chain,
+    ConnectionFacts,
+    Drops,
+    Outstanding,
+    Probes,
+    Row,
+    SideFacts,
+    Silence,
+    Totals,
+)
 from netdiag.tcp.labels import RETRANSMISSIONS, TEXTS, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netdiag.analysis.findings import Finding
-    from netdiag.tcp.facts import CaptureFacts, SideFacts
+    from netdiag.tcp.facts import CaptureFacts
 
 VERSION: Final = 1
 SECOND: Final = 1_000_000_000
 
-_COUNTED: Final = frozenset({"labels", "causes"})
+_COUNTED: Final = ("labels", "causes")
+_PLAIN: Final = frozenset({int, str, float, bool, type(None)})
 _FORMULA: Final = "=+-@"
 
 
@@ -71,29 +83,35 @@ def capture_json(
     return plain_json
 
 
-@cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
+    """The fields of a kind of facts, a dataclass or a named tuple."""
+    if is_dataclass(kind):
+        return tuple(one.name for one in fields(kind))
+    return tuple(getattr(kind, "_fields", ()))
+
+
+_FACTS: Final = {
+    kind: _names(kind)
+    for kind in (
+        Application, Chain, ConnectionFacts, Drops, Outstanding, Probes, Row, SideFacts, Silence,
+        Totals,
+    )
+}  # fmt: skip
 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - any value of the facts
     """A value of the facts as plain JSON."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Label):
         return value.text
     if isinstance(value, Enum):
         return value.name.lower()
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            name: _counted(getattr(value, name))
-            if name in _COUNTED
-            else _value(getattr(value, name))
-            for name in _names(type(value))
-        }
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _value(one) for name, one in value._asdict().items()}
-    if isinstance(value, tuple):
-        return [_value(one) for one in value]
-    return value
+    names = _FACTS.get(type(value))
+    if names is not None:
+        told = {name: _value(getattr(value, name)) for name in names if name not in _COUNTED}
+        return told | {name: _counted(getattr(value, name)) for name in _COUNTED if name in names}
+    return [_value(one) for one in value]
 
 
 def _counted(numbers: tuple[int, ...]) -> dict[str, int]:

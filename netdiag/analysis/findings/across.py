@@ -144,27 +144,33 @@ def _one_after_another(ones: Sequence[ConnectionFacts], age: float) -> bool:
 
 def keepalive_too_slow(survey: Survey, found: tuple[Finding, ...]) -> Iterator[Evidence]:
     """Keepalive that begins to probe only when the path has forgotten the connection already."""
+    shortest: dict[str, tuple[float, Finding]] = {}
+    evicted: set[int] = set()
     for eviction in found:
-        if eviction.rule != "middlebox-eviction":
-            continue
-        evicted = survey.capture.connections[eviction.connections[0]]
-        limit = int(float(eviction.details["silence_s"]) * SECOND)
-        for one in (evicted, *survey.beside(evicted)):
+        if eviction.rule == "middlebox-eviction":
+            (number,) = eviction.connections
+            evicted.add(number)
+            server = survey.capture.connections[number].server.endpoint
+            limit = float(eviction.details["silence_s"])
+            if server not in shortest or limit < shortest[server][0]:
+                shortest[server] = limit, eviction
+    for server, (limit, eviction) in shortest.items():
+        for one in survey.servers[server].connections:
             for own in one.sides:
                 probes = own.keepalive
-                if probes is None or probes.idle_ns < limit * (1 - ALIKE / 10):
+                if probes is None or probes.idle_ns < limit * (1 - ALIKE / 10) * SECOND:
                     continue
-                if probes.answered and one is evicted:
+                if probes.answered and one.number in evicted:
                     continue
                 yield Evidence(
                     f"{own.endpoint} begins keepalive after {lasting(probes.idle_ns)} of silence, "
-                    f"but the path to {evicted.server.endpoint} forgets a connection within "
-                    f"{lasting(limit)}",
+                    f"but the path to {server} forgets a connection within "
+                    f"{lasting(limit * SECOND)}",
                     "lower its keepalive idle time below half of that (TCP_KEEPIDLE, or "
                     "net.ipv4.tcp_keepalive_time for programs that only switch it on)",
                     (probes.first_frame, *eviction.frames),
                     probes.first_at,
-                    {"idle_s": probes.idle_ns / SECOND, "limit_s": limit / SECOND},
+                    {"idle_s": probes.idle_ns / SECOND, "limit_s": limit},
                     (one.number,),
                 )
 

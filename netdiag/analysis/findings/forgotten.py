@@ -156,7 +156,7 @@ def middlebox_eviction(connection: ConnectionFacts, survey: Survey) -> Evidence 
     if silence is None or not judgeable(connection):
         return None
     limit = known_limit(silence.ns)
-    if limit is None or survey.survived(connection) >= silence.ns:
+    if limit is None or survey.beside(connection).survived >= silence.ns:
         return None
     judges = (_unasked, _reset_after, _lost_after)
     how = next((text for judge in judges if (text := judge(connection, silence, survey))), None)
@@ -174,7 +174,7 @@ def middlebox_eviction(connection: ConnectionFacts, survey: Survey) -> Evidence 
             "silence_s": silence.ns / SECOND,
             "limit_s": float(limit.seconds),
             "limit_of": limit.who,
-            "survived_s": survey.survived(connection) / SECOND,
+            "survived_s": survey.beside(connection).survived / SECOND,
         },
     )
 

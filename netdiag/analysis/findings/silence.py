@@ -239,7 +239,7 @@ def frozen_peer(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
         return None
     if unanswered_since(connection, 0) or unanswered_since(connection, 1):
         return None
-    if any(other.server.last_data_at > due + SECOND for other in survey.beside(connection)):
+    if survey.served_others(connection, due + SECOND):
         return None  # it served others meanwhile: this command alone takes long
     return Evidence(
         f"the server's kernel at {server.endpoint} acknowledged {asked.name} (frame {asked.frame}) "

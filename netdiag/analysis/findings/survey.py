@@ -24,43 +24,45 @@ NAMES: Final = ("client", "server")
 
 
 @dataclass(frozen=True)
+class Server:
+    """What all connections to one server's endpoint say together."""
+
+    connections: tuple[ConnectionFacts, ...]
+    survived: int  # the longest silence (ns) that an answer ended
+    lost: tuple[tuple[int, int, int], ...]  # (number, since when, until when) it asked in vain
+    latest: tuple[tuple[int, int], ...]  # (the server's last data, number), the two latest
+
+
+@dataclass(frozen=True)
 class Survey:
     """The facts, and connections by their server's endpoint."""
 
     capture: CaptureFacts
-    by_server: Mapping[str, tuple[ConnectionFacts, ...]]
+    servers: Mapping[str, Server]
 
     @property
     def end(self) -> int:
         """The time of the last frame, ns."""
         return self.capture.totals.last_at
 
-    def beside(self, connection: ConnectionFacts) -> tuple[ConnectionFacts, ...]:
-        """The other connections to the same server."""
-        return tuple(
-            other
-            for other in self.by_server[connection.server.endpoint]
-            if other.number != connection.number
-        )
-
-    def survived(self, connection: ConnectionFacts) -> int:
-        """The longest silence (ns) to this server that an answer ended, over all connections."""
-        return max(
-            (
-                one.silence.ns
-                for one in self.by_server[connection.server.endpoint]
-                if one.silence is not None and _went_on(one)
-            ),
-            default=0,
-        )
+    def beside(self, connection: ConnectionFacts) -> Server:
+        """The connections to the same server, this one included."""
+        return self.servers[connection.server.endpoint]
 
     def wider(self, connection: ConnectionFacts, at_ns: int) -> bool:
         """Whether others to the same server, which had not been silent, got no answer then, too."""
         return any(
-            lost is not None and lost <= at_ns + SECOND and (other.ended_at or self.end) >= at_ns
-            for other in self.beside(connection)
-            for lost in (given_up_since(other),)
-            if other.silence is None or other.silence.ns < _BUSY
+            since <= at_ns + SECOND and until >= at_ns
+            for number, since, until in self.beside(connection).lost
+            if number != connection.number
+        )
+
+    def served_others(self, connection: ConnectionFacts, since_ns: int) -> bool:
+        """Whether the same server sent data on another connection after this moment."""
+        return any(
+            at > since_ns
+            for at, number in self.beside(connection).latest
+            if number != connection.number
         )
 
 
@@ -72,7 +74,21 @@ def survey(capture: CaptureFacts) -> Survey:
     servers: dict[str, list[ConnectionFacts]] = defaultdict(list)
     for connection in capture.connections:
         servers[connection.server.endpoint].append(connection)
-    return Survey(capture, {name: tuple(ones) for name, ones in servers.items()})
+    end = capture.totals.last_at
+    return Survey(capture, {name: _server(ones, end) for name, ones in servers.items()})
+
+
+def _server(ones: list[ConnectionFacts], end: int) -> Server:
+    silences = (one.silence.ns for one in ones if one.silence is not None and _went_on(one))
+    busy = (one for one in ones if one.silence is None or one.silence.ns < _BUSY)
+    lost = ((one, given_up_since(one)) for one in busy)
+    latest = sorted(((one.server.last_data_at, one.number) for one in ones), reverse=True)
+    return Server(
+        tuple(ones),
+        max(silences, default=0),
+        tuple((one.number, since, one.ended_at or end) for one, since in lost if since is not None),
+        tuple(latest[:2]),
+    )
 
 
 def _went_on(connection: ConnectionFacts) -> bool:
