@@ -47,7 +47,7 @@ class Bench:
     """Where one client's programs (and the server) are started; all of them end with `undo`.
 
     `name` is the client's in the cell; `scratch` is a directory of the sandbox's own, `wall_offset`
-    (ns) ties the tape to the wall.
+    (ns) ties the tape to the wall. `virtual`: the clock skips whatever nobody works in.
     """
 
     cell: Cell
@@ -57,6 +57,7 @@ class Bench:
     wall_offset: int
     lab: Lab
     undo: ExitStack
+    virtual: bool = False
 
     @property
     def who(self) -> str:
@@ -117,6 +118,7 @@ class Bench:
                 config=config,
                 scratch=self.scratch,
                 log=log,
+                unhurried=self.virtual,
             )
             server = self.lab.start(SERVER, main, "server")
         finally:

@@ -18,7 +18,7 @@ from netdiag.run.loop import SECOND, Loop
 from netdiag.run.produce import Producer
 from netdiag.run.recorder import Recorder
 from netdiag.run.strand import Strand
-from netdiag.run.watch import SLOW_CLOCK, ServerWatch
+from netdiag.run.watch import Pace, ServerWatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +38,22 @@ _SERVER_FACTS = ("server_name", "redis_version", "valkey_version", "process_id",
 class CellRun:
     """One running cell: `run` makes its parts, serves them, ends them. It is its strands' Ear."""
 
-    def __init__(self, cell: Cell, files: CellFiles, scratch: Path, wall_offset: int) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        files: CellFiles,
+        scratch: Path,
+        wall_offset: int,
+        *,
+        virtual: bool = False,
+    ) -> None:
         self._cell = cell
         self._files = files
         self._scratch = scratch
         self._wall_offset = wall_offset
+        self._virtual = virtual
+        self._pace = Pace(virtual=virtual)
+        self._looks_at = 0
         self._recorder = Recorder(files.events)
         self._loop = Loop()
         self._end = 0
@@ -61,7 +72,16 @@ class CellRun:
         """
         with ExitStack() as undo:
             benches = [
-                Bench(self._cell, name, self._files, self._scratch, self._wall_offset, lab, undo)
+                Bench(
+                    self._cell,
+                    name,
+                    self._files,
+                    self._scratch,
+                    self._wall_offset,
+                    lab,
+                    undo,
+                    self._virtual,
+                )
                 for name, lab in zip(self._cell.clients, labs, strict=True)
             ]
             for bench in benches:
@@ -73,7 +93,7 @@ class CellRun:
             self._loop.on_readable(server.pidfd, lambda: self._server_ended(server))
             self._watch_server(benches[0], server)
             clients = [strand.start_client() for strand in self._strands]
-            self._loop.every(SLOW_CLOCK, self._slow_tick)
+            self._slow_tick()
             self._serve()
             self._finish((*clients, server))
 
@@ -98,6 +118,8 @@ class CellRun:
     def changed(self) -> None:
         """Ask for CLIENT LIST, now and when the server has had time to see it."""
         self._server_watch.look_twice()
+        self._pace.quicken()
+        self._look_later()
 
     def useless(self) -> None:
         """A client ended before its first call: without any other the experiment never begins."""
@@ -166,13 +188,22 @@ class CellRun:
         self.failed(server_ended(server, log))
 
     def _slow_tick(self) -> None:
+        self._look()
+        self._look_later()
+
+    def _look_later(self) -> None:
+        """Look again when our pace says so; a look that was meant for another time is dropped."""
+        at = self._looks_at = time.monotonic_ns() + self._pace.next()
+        self._loop.at(at, lambda: self._slow_tick() if at == self._looks_at else None)
+
+    def _look(self) -> None:
         self._server_watch.look()
         for strand in self._strands:
             strand.look()
 
     def _finish(self, programs: tuple[Child, ...]) -> None:
         """Look at everything once more, let the cables end their tapes, then end the programs."""
-        self._slow_tick()
+        self._look()
         for strand in self._strands:
             strand.look_at_sockets()
         if self._producing.ask(self._left, "LRANGE", self._cell.workload.key, "0", "-1"):

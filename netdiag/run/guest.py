@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import json
 import os
 import resource
 import select
 import signal
+import struct
 import sys
 import termios
 import time
@@ -36,6 +38,8 @@ _HEARTBEAT_MS: Final = 60_000
 _FILES: Final = 1 << 16
 _HALT: Final = 0xCDEF0123  # linux/reboot.h
 _CODE: Final = 1
+_RNDADDENTROPY: Final = 0x40085203  # linux/random.h
+_SEED: Final = b"two runs of a cell are the same.".ljust(64, b".")
 _PLACES: Final = (
     ("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""),
     ("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""),
@@ -88,8 +92,19 @@ def _settle() -> None:
         if target.startswith("/dev/"):
             Path(target).mkdir(exist_ok=True)
         mount(source, target, kind, flags, data)
+    _seed()
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _seed() -> None:
+    """Give the kernel's generator its start, or whoever first asks for randomness waits for it.
+
+    Nothing secret is made in a lab. Source: random(4), RNDADDENTROPY.
+    """
+    credit = struct.pack("ii", len(_SEED) * 8, len(_SEED)) + _SEED
+    with open("/dev/random", "wb", buffering=0) as device:  # noqa: PTH123 - a device
+        fcntl.ioctl(device, _RNDADDENTROPY, credit)
 
 
 def _line() -> bytes:

@@ -191,7 +191,9 @@ class CellProcess:
         cell = self._cell
         count = len(cell.clients)
         with namespace_labs(family=cell.lab.ip, clients=count, sysctls=sysctls(cell)) as labs:
-            CellRun(cell, self._files, self._scratch, self._wall_offset).run(labs)
+            virtual = self._clock == "virtual"
+            made = CellRun(cell, self._files, self._scratch, self._wall_offset, virtual=virtual)
+            made.run(labs)
 
 
 def _last_word(recorder: Recorder, reason: str, complain: int) -> int:

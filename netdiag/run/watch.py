@@ -25,13 +25,36 @@ if TYPE_CHECKING:
     from netdiag.recording import Json
     from netdiag.run.recorder import Recorder
 
-SLOW_CLOCK = SECOND
+_SLOW_CLOCK = SECOND
+_SLOWEST = 600 * SECOND
 _SETTLED = 250 * MILLISECOND
 _TRAILING = 50 * MILLISECOND
 _ROW_IS_NEW = ("id", "addr", "name", "flags", "cmd")
 _ROW_KEPT = (*_ROW_IS_NEW, "age", "idle", "omem", "tot-mem")
 
 Connection = tuple[Endpoint, Endpoint]
+
+
+class Pace:
+    """When to look next where no event tells: every second; on a virtual clock less and less often.
+
+    There an hour of silence would otherwise cost 3600 looks: each waits twice as long as the one
+    before, ten minutes at most, and after a change a second again.
+    """
+
+    def __init__(self, *, virtual: bool) -> None:
+        self._growth = 2 if virtual else 1
+        self._next = _SLOW_CLOCK
+
+    def next(self) -> int:
+        """How long to wait now, ns."""
+        wait = self._next
+        self._next = min(wait * self._growth, _SLOWEST)
+        return wait
+
+    def quicken(self) -> None:
+        """Something has changed."""
+        self._next = _SLOW_CLOCK
 
 
 class SocketWatch:

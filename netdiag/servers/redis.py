@@ -45,8 +45,12 @@ def find_binary(named: str | None) -> str:
     )
 
 
-def configuration(server: RedisServer, addresses: Sequence[str]) -> str:
-    """The text of the configuration file: the lab's part, then the scenario's `config` as it is."""
+def configuration(server: RedisServer, addresses: Sequence[str], *, unhurried: bool = False) -> str:
+    """The text of the configuration file: the lab's part, then the scenario's `config` as it is.
+
+    An `unhurried` server looks around once a second and not ten times: on a virtual clock its
+    periodic work is all that costs. A blocking command's own timeout may then come a second late.
+    """
     lines = [
         f"port {PORT}",
         f"bind {' '.join(addresses)}",
@@ -59,6 +63,8 @@ def configuration(server: RedisServer, addresses: Sequence[str]) -> str:
         'logfile ""',
         "loglevel verbose",
     ]
+    if unhurried:
+        lines += ["hz 1", "dynamic-hz no"]
     lines += [f"{key} {_written(key, value)}" for key, value in server.config.items()]
     return "\n".join(lines) + "\n"
 
@@ -72,7 +78,13 @@ def _written(key: str, value: ConfigValue) -> str:
 
 
 def server_main(
-    server: RedisServer, addresses: Sequence[str], *, config: Path, scratch: Path, log: int
+    server: RedisServer,
+    addresses: Sequence[str],
+    *,
+    config: Path,
+    scratch: Path,
+    log: int,
+    unhurried: bool = False,
 ) -> Callable[[], int]:
     """Write the configuration file; returns what to run in a forked child on the server's host.
 
@@ -80,7 +92,8 @@ def server_main(
     Raises LabError when there is no such program.
     """
     binary = find_binary(server.binary)
-    config.write_text(configuration(server, addresses), encoding="utf-8")
+    text = configuration(server, addresses, unhurried=unhurried)
+    config.write_text(text, encoding="utf-8")
 
     def execute() -> int:
         return become([binary, str(config)], env=os.environ, log=log, cwd=str(scratch))
