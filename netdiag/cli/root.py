@@ -25,6 +25,7 @@ _COMMANDS = {
     "run": "Run a scenario and show what happened.",
     "report": "Show a recording again.",
     "analyse": "Explain a capture, or judge a recording again.",
+    "warp": "Build the kernel whose virtual clock skips all waiting.",
     "capture": "Record an interface, where there is no tcpdump.",
     "compare": "Say what changed between two recordings.",
     "baseline": "Keep what a run means, to compare later runs with it.",
@@ -136,5 +137,5 @@ def _hold_standard_descriptors() -> None:
         if fd > 2:
             os.close(fd)
             break
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115, PTH123 - for good
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115, PTH123
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - for good
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
