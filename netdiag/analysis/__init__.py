@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.analysis.cell import analyse_cell, clients_of
 from netdiag.analysis.model import Analysis, CellAnalysis, Outcome, worst
 
 if TYPE_CHECKING:
@@ -27,6 +26,9 @@ __all__ = ["Analysis", "CellAnalysis", "Outcome", "analyse"]
 
 def analyse(recording: Recording, plan: Plan) -> Analysis:
     """Explain and judge a recording's cells. Raises RecordingError when files cannot be read."""
+    # here, because whoever reads captures needs no scenario
+    from netdiag.analysis.cell import analyse_cell, clients_of  # noqa: PLC0415
+
     cells = tuple(
         analyse_cell(cell, recording.cell(cell.id), who)
         for cell in plan.cells
