@@ -41,6 +41,8 @@ _IN_A_CONTAINER: Final = (
     "in a container start it with --privileged, or run netdiag on the machine itself"
 )
 
+_IN_A_GUEST: Final = "or add `--lab uml`, which needs none (see `netdiag warp`)"
+
 
 class _Switch(NamedTuple):
     """A sysctl that forbids namespaces when it has the value `off`; root is free of some."""
@@ -73,16 +75,27 @@ def main(arguments: list[str]) -> int:
     call_oneself("netdiag-sandbox")
     if _front_has_gone(lifeline):
         return FRONT_GONE
+    if guests is not None and fork(_enters, "netdiag-sandbox").wait() != 0:
+        _say_ready()
+        return _alone(lifeline, guests)
     try:
         _enter_namespaces()
     except LabError as err:
-        if guests is not None:
-            _say_ready()
-            return _alone(lifeline, guests)
-        print(err, file=sys.stderr)
+        print(f"{err}; {_IN_A_GUEST}", file=sys.stderr)
         return err.exit_code
     die_with_parent()  # a change of credentials may have taken it back
     return _as_shells_do(fork(lambda: _pid_one(lifeline, guests), "netdiag-reaper").wait())
+
+
+def _enters() -> int:
+    """In a child: whether namespaces can be had, as an exit code. Some systems let us make a user
+    namespace and then nothing in it, so we must not try that ourselves.
+    """
+    try:
+        _enter_namespaces()
+    except LabError as err:
+        return err.exit_code
+    return 0
 
 
 def _alone(lifeline: int, guests: str) -> int:
@@ -148,12 +161,13 @@ def _pid_one(lifeline: int, guests: str | None) -> int:
     try:
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except OSError as err:
-        print(
-            f"the sandbox cannot mount its own /proc ({err.strerror}), so no lab can be made; "
-            f"{_IN_A_CONTAINER}",
-            file=sys.stderr,
-        )
-        return LabError.exit_code
+        if guests is None:  # a guest has a /proc of its own
+            print(
+                f"the sandbox cannot mount its own /proc ({err.strerror}), so no lab can be made; "
+                f"{_IN_A_CONTAINER}; {_IN_A_GUEST}",
+                file=sys.stderr,
+            )
+            return LabError.exit_code
     _say_ready()
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
