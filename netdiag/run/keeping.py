@@ -16,7 +16,11 @@ from typing import Any, Final
 from netdiag.errors import LabError
 from netdiag.lab.uml.boot import python
 from netdiag.lab.uml.keeper import FRONT_GONE, Keeper, Machine
+from netdiag.lab.uml.keeper import PATIENCE as _PATIENCE
 from netdiag.lab.uml.kernels import Kernel
+
+PATIENCE: Final = "NETDIAG_WARP_PATIENCE"
+"""The environment variable for how long a virtual clock may stand still, s."""
 
 _INIT: Final = Path(__file__).with_name("guest.py")
 
@@ -47,7 +51,8 @@ def serve(lifeline: int, guests: Guests) -> int:
     Returns an exit code as `runner.serve` does; what was wrong is said on standard error.
     """
     machine = Machine(guests.kernel, tuple(python(_INIT)), guests.virtual)
-    keeper = Keeper(machine, lifeline)
+    patience = float(os.environ.get(PATIENCE, _PATIENCE))
+    keeper = Keeper(machine, lifeline, patience=patience)
     try:
         keeper.boot()
         order = _order(lifeline)

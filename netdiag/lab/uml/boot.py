@@ -76,11 +76,11 @@ def _quoted(word: str) -> str:
 
 
 def surroundings(memory: int = 1024) -> dict[str, str]:
-    """The environment of the guest's own process: where its memory is, and nothing of ours.
+    """The environment of the guest's own process: ours, and where its memory is.
 
     `memory` in MiB. Raises LabError when no directory has room for it.
     """
-    return {"HOME": "/", "PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(_room(memory))}
+    return {"HOME": "/", **os.environ, "TMPDIR": str(_room(memory))}
 
 
 def _room(memory: int, environ: Mapping[str, str] = os.environ) -> Path:
