@@ -39,7 +39,7 @@ matrix:
     one: {keepalive: off, read_timeout: null, retry: 0}
     other: {keepalive: off, read_timeout: null, retry: 0}
 expect: {detected_within: never}
-duration: 1200ms
+duration: 2500ms
 """
 
 
