@@ -89,6 +89,8 @@ class Core:
             for command in self._awaited_commands()
         }
         self._reading = self._readers
+        self._moved = True  # something is waiting for something else than when `due` looked
+        self._due: int | None = None
         self._owed: tuple[int, int, Segment] | None = None
 
     def _awaited_commands(self) -> set[str | None]:
@@ -121,14 +123,17 @@ class Core:
         if segment is None:
             self._decide(decision, {}, (t, side, number))
             return decision
-        decision.seen = seen = self._ends.sent(t, side, segment)
+        certain = self.certain(side)
+        decision.seen = seen = self._ends.sent(t, side, segment, certain=certain)
         phases = {key: reader.observe(seen) for key, reader in self._reading.items()}
         if self._start is None:
             self._start = t
+            self._moved = True
         self._decide(decision, phases, (t, side, number))
         for signal in self._signals:
             if signal.packet(t, seen, phases):
                 decision.signals.append(signal.name)
+            self._moved = self._moved or signal.delayed
         if self._resets is not None:
             self._resets.note(side, segment, frame)
         if decision.taken is None:
@@ -156,6 +161,7 @@ class Core:
     ) -> str | None:
         (governed, met), (t, side, number) = was, at
         if met:
+            self._moved = True
             governed = run.step_on_packet(t, number)
             decision.notes += self._edges(run, t, number, decision)
         reason = run.take(_HOSTS[1 - side], governed=governed, own=met)
@@ -182,6 +188,7 @@ class Core:
 
     def _done(self, decision: Decision, t: int) -> Decision:
         if decision.notes or decision.signals:
+            self._moved = True
             self._inject(decision, t)
             awaited = self._awaited_commands()
             self._reading = {key: one for key, one in self._readers.items() if key in awaited}
@@ -209,6 +216,7 @@ class Core:
 
     def event(self, t: int, name: str) -> Decision:
         """An event of the client (`call`, `error`, ...), for the faults that wait for it."""
+        self._moved = True
         decision = Decision()
         self._tell_signals(t, name, None, decision)
         for run in self._faults:
@@ -218,15 +226,15 @@ class Core:
 
     def due(self) -> int | None:
         """When `tick` must be called next, if no frame comes before."""
-        first = None
-        for one in self._timed:
-            t = one.due(self._start)
-            if t is not None and (first is None or t < first):
-                first = t
-        return first
+        if self._moved:
+            self._moved = False
+            dues = (one.due(self._start) for one in self._timed)
+            self._due = min((due for due in dues if due is not None), default=None)
+        return self._due
 
     def tick(self, t: int) -> Decision:
         """Let the time pass: delays that are over, and triggers that are times."""
+        self._moved = True
         decision = Decision()
         for run in self._faults:
             if run.tick(t, self._start):

@@ -39,6 +39,7 @@ _BATCH = 256
 _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
+_LATE: Final = 200_000  # ns; a frame that waited longer will not be the only one
 _STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
 
 Ports = tuple["socket.socket", "socket.socket"]
@@ -54,6 +55,7 @@ class CableLoop:
         self._control = control
         self._pending: list[tuple[int, bytes] | None] = [None, None]
         self._full = [False, False]  # whether the port may hold more than the pending frame
+        self._late = False  # frames wait for us: take as many as there are, without asking first
         self._seen: dict[int, tuple[Observation, set[Label]]] = {}
         self._seen_at = 0
         self._going = True
@@ -115,13 +117,18 @@ class CableLoop:
         that an older frame of the other side is not overtaken.
         """
         now, offset = _clocks()
-        for _ in range(_BATCH):
+        count = 0
+        while count < _BATCH:
             side = self._oldest(now, offset)
             arrived = self._pending[side]
             if arrived is None or arrived[0] > now:
                 break
+            count += 1
             self._pending[side] = None
+            self._late = self._late or now - arrived[0] > _LATE
             self._one(side, *arrived)
+        if count <= 1:
+            self._late = False
 
     def _oldest(self, now: int, offset: int) -> int:
         """Fill both lookaheads; the side whose frame came first, if there is one."""
@@ -140,6 +147,7 @@ class CableLoop:
         except OSError:  # nothing there, or the link is down
             self._full[side] = False
             return None
+        self._full[side] = self._late
         for _, kind, data in extra:
             if kind == _SCM_TIMESTAMPNS:
                 seconds, nanoseconds = _STAMP.unpack_from(data)

@@ -82,6 +82,11 @@ class Signal:
         self._due: int | None = None
 
     @property
+    def delayed(self) -> bool:
+        """Whether it is met and its delay is not over."""
+        return self._due is not None
+
+    @property
     def pending(self) -> tuple[Trigger, ...]:
         """The trigger that it waits for; none once it is met."""
         return () if self._waiting is None else (self._waiting.trigger,)

@@ -19,6 +19,7 @@ from netdiag.tcp.tracker import track
 from netdiag.tcp.wire import SYN, Segment, has_options
 
 Endpoint = tuple[bytes, int]
+Key = tuple[bytes, bytes, int, int]  # source, destination, their ports
 
 
 class Flow:
@@ -120,7 +121,7 @@ class Flows:
 
     def __init__(self) -> None:
         self.flows: list[Flow] = []
-        self._sides: dict[tuple[bytes, bytes, int, int], tuple[Flow, int]] = {}
+        self._sides: dict[Key, tuple[Flow, int]] = {}
 
     def feed(self, t_ns: int, segment: Segment) -> Observation:
         """Take the next segment in the order of time; `t_ns` in nanoseconds of any clock."""
@@ -170,6 +171,18 @@ class Flows:
             state[f.RST_VERDICT],
             state[f.DSACK] == 1,
         )
+
+    def copy(self) -> Flows:
+        """The same connections once more; what is fed to one from now on leaves the other alone."""
+        made = Flows()
+        twins: dict[Flow, Flow] = {}
+        for flow in self.flows:  # a life comes after the one before it
+            before = twins[flow.before] if flow.before else None
+            twin = twins[flow] = Flow(flow.number, flow.client, flow.server, before)
+            twin.state[:] = flow.state
+            made.flows.append(twin)
+        made._sides = {key: (twins[flow], side) for key, (flow, side) in self._sides.items()}
+        return made
 
     def _begin(self, segment: Segment, before: Flow | None) -> tuple[Flow, int]:
         """A new flow, entered for both directions; the sender's place in it."""

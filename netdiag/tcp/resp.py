@@ -14,6 +14,7 @@ KEEP: Final = 1024  # bytes of a value that are kept
 ITEMS: Final = 1024  # values of a message that are kept
 DEPTH: Final = 32
 LINE: Final = 64 * 1024  # bytes of a header or of an inline command (PROTO_INLINE_MAX_SIZE)
+_SHORT: Final = 256  # bytes of a line that is looked for in one go
 BULK: Final = 1 << 40  # bytes; what claims more is no RESP
 
 Value = bytes | int | None | tuple["Value", ...]
@@ -85,11 +86,13 @@ class RespReader:
         begin = self.offset
         while at < size and self.unreadable is None:
             self.offset = begin + at
-            if self.commands and self.open_start is None:
-                whole = _plain_command(data, at, self._keep)
+            if self.open_start is None:
+                plain = _plain_command if self.commands else _plain_reply
+                whole = plain(data, at, self._keep)
                 if whole is not None:
-                    words, at = whole
-                    messages.append(Message(self.offset, begin + at, "command", words))
+                    value, at = whole
+                    kind: Kind = "command" if self.commands else "reply"
+                    messages.append(Message(self.offset, begin + at, kind, value))
                     continue
             at = self._payload(data, at) if self._bulk_left >= 0 else self._header(data, at)
             self.offset = begin + at
@@ -264,7 +267,7 @@ class RespReader:
         self._forget()
 
 
-def _plain_command(data: bytes, at: int, keep: int) -> tuple[tuple[bytes, ...], int] | None:
+def _plain_command(data: bytes, at: int, keep: int) -> tuple[Value, int] | None:
     """A whole command of up to nine short words at `at`, and its end: nearly every command there
     is, at a fraction of the general way's cost. None: take that way.
     """
@@ -287,6 +290,20 @@ def _plain_command(data: bytes, at: int, keep: int) -> tuple[tuple[bytes, ...], 
             return None
         words.append(data[end + 2 : at - 2])
     return tuple(words), at
+
+
+def _plain_reply(data: bytes, at: int, keep: int) -> tuple[Value, int] | None:
+    """A whole status or number at `at`, and its end; None: take the general way."""
+    if data[at] not in b"+:":
+        return None
+    end = data.find(b"\n", at, at + _SHORT)
+    if end < 0 or data[end - 1] != 13:
+        return None
+    body = data[at + 1 : end - 1]
+    if data[at] == ord("+"):
+        return body[:keep], end + 1
+    number = _integer(body)
+    return None if number is None else (number, end + 1)
 
 
 def _integer(body: bytes) -> int | None:

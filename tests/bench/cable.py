@@ -85,7 +85,7 @@ def direct() -> Iterator[Direct]:
             "add", ifname="eth0", kind="veth", peer={"ifname": "eth0", "net_ns_fd": spaces[1]}
         )
     for own, space in enumerate(spaces):
-        settle(space, LINKS[own], LINKS[1 - own])
+        settle(space, "eth0", LINKS[own], LINKS[1 - own])
     yield Direct(spaces)
     for space in spaces:
         os.close(space)

@@ -38,6 +38,23 @@ def test_damaged_commands_read_the_same_as_byte_by_byte(words, data):
     assert read([bytes(raw)]) == read([raw[at : at + 1] for at in range(len(raw))])
 
 
+REPLIES = st.one_of(
+    st.binary(max_size=300).map(lambda text: b"+" + text.replace(b"\n", b"") + b"\r\n"),
+    st.integers(-(10**21), 10**21).map(lambda number: b":%d\r\n" % number),
+    st.sampled_from([b"+\r\n", b":\r\n", b":+5\r\n", b":x\r\n", b"+a\n", b"$1\r\na\r\n", b"_\r\n"]),
+)
+
+
+@given(st.lists(REPLIES, max_size=5))
+def test_replies_read_the_same_as_byte_by_byte(replies):
+    data = b"".join(replies)
+    readers = RespReader(commands=False), RespReader(commands=False)
+    whole = readers[0].feed(data)
+    slow = [one for at in range(len(data)) for one in readers[1].feed(data[at : at + 1])]
+    assert whole == slow
+    assert readers[0].unreadable == readers[1].unreadable
+
+
 @given(WORDS)
 def test_no_more_is_kept_than_was_asked_for(words):
     ((message,), unreadable) = read([encoded(words)], keep=10)
