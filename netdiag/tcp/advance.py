@@ -29,6 +29,7 @@ def advance(
     book: MutableSequence[int],
     rows: MutableSequence[int],
     rows_used: MutableSequence[int],
+    copies: MutableSequence[int],
     conn: int,
     side: int,
     number: int,
@@ -55,7 +56,7 @@ def advance(
     `data` holds the payload that was captured: `size` bytes from `at` on. The rest: see track().
     """
     own = OWN + SIDE_BOOK if side else OWN
-    if is_copy(book, own, t_ns, seq, ack, flags, length, window, tsval, ip_id):
+    if is_copy(copies, conn, side, t_ns, seq, ack, flags, length, window, tsval, ip_id):
         book[own + COPIES] += 1
         add_row(book, rows, rows_used, conn, number, t_ns, COPY << 8 | side, 0, length, 0)
         return COPY

@@ -105,9 +105,7 @@ RST_CHALLENGED: Final = 42
 KEEPALIVE: Final = 43  # nine places, see below
 ZERO_PROBES: Final = 52
 LATE_FRAME: Final = 61
-COPY_RING: Final = 62  # COPY_COUNT times what a frame is known by, see copies.py
-COPY_COUNT: Final = 64
-LABEL_BASE: Final = COPY_RING + 2 * COPY_COUNT
+LABEL_BASE: Final = 62
 CAUSE_BASE: Final = LABEL_BASE + COPY
 SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
 

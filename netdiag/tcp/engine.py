@@ -17,7 +17,7 @@ from netdiag.tcp.interpreted import Interpreted
 from netdiag.tcp.source import Source
 from netdiag.tcp.summary import connection_facts
 from netdiag.tcp.table import RecordedRows
-from netdiag.tcp.window import Window
+from netdiag.tcp.window import LEAST, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSequence, Sequence
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from netdiag.tcp.choice import Choice, Moment
     from netdiag.tcp.tally import Tally
 
-STEP: Final = 20_000  # frames between two calls of `progress`
+STEP: Final = 100_000  # frames between two calls of `progress`
+WORTH_COMPILING: Final = 32 << 20  # bytes: reading them over lists takes longer than a compiler
+RATIO: Final = 4  # what a compressed capture grows by, about
 
 
 class Engine(Protocol):
@@ -82,7 +84,22 @@ def analyse_capture(  # noqa: PLR0913 - each is one option of the command
 
 
 def _engine(container: Container, choice: Choice, compiled: bool | None) -> Engine:
-    return Interpreted(container, choice)
+    """Which way: a capture that fits into the first window is small."""
+    if compiled is None:
+        compiled = container.window.size >= LEAST and _pays(container.window.source)
+    if not compiled:
+        return Interpreted(container, choice)
+    from netdiag.tcp.compiled import Compiled  # noqa: PLC0415 - for large captures only
+
+    return Compiled(container, choice)
+
+
+def _pays(source: Source) -> bool:
+    """Whether compiling, where that still has to be done, takes less time than it saves."""
+    from netdiag.tcp import native  # noqa: PLC0415
+
+    size = source.total * (RATIO if source.compression else 1)
+    return native.cached() or (native.available() and (not size or size >= WORTH_COMPILING))
 
 
 def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:

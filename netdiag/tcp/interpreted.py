@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.advance import advance
 from netdiag.tcp.book import OLDER_WAITS, ROW, new_book
+from netdiag.tcp.copies import SIZE
 from netdiag.tcp.dissect import CUT, FIELDS, FRAGMENT, dissect
 from netdiag.tcp.fields import new_state
 from netdiag.tcp.flows import highest_edge
@@ -39,6 +40,7 @@ class Interpreted:
         self.rows: list[int] = [0] * GROWTH
         self.rows_used = [0, 0]
         self._places: dict[tuple[bytes, bytes, int, int], int] = {}
+        self._copies = [0] * SIZE
         self._scratch = [0] * FIELDS
 
     def run(self, every: int = 0) -> bool:
@@ -93,8 +95,8 @@ class Interpreted:
         if self.rows_used[USED] * ROW + ROW > len(self.rows):
             self.rows += [0] * GROWTH
         return advance(
-            self.states[conn], self.books[conn], self.rows, self.rows_used, conn, place & 1,
-            number, clock, seq, segment.ack, flags, segment.length, segment.window,
+            self.states[conn], self.books[conn], self.rows, self.rows_used, self._copies, conn,
+            place & 1, number, clock, seq, segment.ack, flags, segment.length, segment.window,
             segment.wscale, segment.sack_permitted, segment.tsval, segment.tsecr, left, right, top,
             segment.ip_id, segment.payload, 0, len(segment.payload),
         )  # fmt: skip

@@ -85,7 +85,7 @@ class RecordedRows(Rows):
         self._first_ns = first_ns
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:  # type: ignore[override]
+    def rows(self) -> tuple[Row, ...]:
         """All of them, in the order of the capture."""
         return tuple(sorted(self._row(slot * b.ROW) for slot in range(self._count)))
 

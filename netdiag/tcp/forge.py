@@ -1,0 +1,139 @@
+"""The source of the hot loop -> an object file, by numba: some seconds, once a version.
+
+The rule: what is compiled is the source that runs interpreted, unchanged: functions are compiled
+with their own globals, in which only the functions they call are replaced by compiled ones. Nothing
+is imported from here unless there is nothing kept; see native.py.
+"""
+
+# ruff: noqa: ANN001, ANN202, ANN401, PLR0913, PLR0917 -- numba has no types, and takes flat lists
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+from netdiag.errors import LabError
+from netdiag.tcp import book, dissect, fields, scan
+from netdiag.tcp.native import ARGUMENTS, PORTS, REFILL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGE: Final = "netdiag.tcp"
+LONG: Final = 32  # entries of a table that is looked up by index
+
+# what the object file may ask of the process: libc's, and a destructor for arrays that numba owns,
+# of which there are none here
+KNOWN_SYMBOLS: Final = frozenset({"memset", "memcpy", "memmove", "NRT_MemInfo_call_dtor"})
+
+PASSES: Final = (  # what this source needs of numba's pipeline: a third of the time less
+    ("untyped_passes", "TranslateByteCode"),
+    ("untyped_passes", "FixupArgs"),
+    ("untyped_passes", "IRProcessing"),
+    ("untyped_passes", "ReconstructSSA"),
+    ("typed_passes", "NopythonTypeInference"),
+    ("typed_passes", "PreLowerStripPhis"),
+    ("typed_passes", "NativeLowering"),
+    ("typed_passes", "NoPythonBackend"),
+)
+
+
+def compile_scan() -> bytes:
+    """The entry's name, a line feed, and its object file. Raises LabError when numba cannot."""
+    numba: Any = import_module("numba")
+    options = {
+        "error_model": "numpy",
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "pipeline_class": _pipeline(),
+    }
+    types = numba.types
+    ints, octets, number = types.CPointer(types.int64), types.CPointer(types.uint8), types.int64
+    kinds = {"ints": ints, "octets": octets, "number": number}
+    signature = number(*(kinds[kind] for kind in ARGUMENTS.values()))
+    entry = numba.njit(signature, **options)(_entry(numba, options))
+    (compiled,) = entry.overloads.values()
+    unknown = [
+        name
+        for name in re.findall(r"^declare .*@([\w.$]+)\(", compiled.library.get_llvm_str(), re.M)
+        if not name.startswith("llvm.") and name not in KNOWN_SYMBOLS
+    ]
+    if unknown:
+        raise LabError(
+            f"numba {numba.__version__} compiled the tracker in a way that needs numba at run "
+            f"time ({', '.join(unknown)}); install another version, or none"
+        )
+    name: str = compiled.fndesc.llvm_func_name
+    body: bytes = compiled.library._get_compiled_object()
+    return name.encode() + b"\n" + body
+
+
+def _pipeline() -> Any:
+    """A compiler of those passes alone."""
+    compiler: Any = import_module("numba.core.compiler")
+    machinery: Any = import_module("numba.core.compiler_machinery")
+
+    def define_pipelines(_: Any) -> list[Any]:
+        manager = machinery.PassManager("netdiag")
+        for module, name in PASSES:
+            manager.add_pass(getattr(import_module(f"numba.core.{module}"), name), name)
+        manager.finalize()
+        return [manager]
+
+    return type("Lean", (compiler.CompilerBase,), {"define_pipelines": define_pipelines})
+
+
+def _entry(numba: Any, options: dict[str, Any]) -> Callable[..., int]:
+    """The function that others call: addresses become arrays."""
+    jitted: dict[Any, Any] = {}
+    run = _jitted(scan.scan, numba, options, jitted)
+    again = _jitted(scan.refill, numba, options, jitted)
+    array = numba.carray
+    state_size, book_size, row_size = fields.SIZE, book.BOOK, dissect.FIELDS
+
+    def entry(  # type: ignore[no-untyped-def]
+        work, walk, walks, wires, wires_size, ports, hosts, hosts_size, table, slots, states,
+        books, most, rows, rows_size, rows_used, copies, copies_size, row, data, size, budget,
+    ):  # fmt: skip
+        slots_of = array(table, (slots,))
+        books_of = array(books, (most, book_size))
+        if work == REFILL:
+            again(slots_of, books_of, budget)
+            return 0
+        return run(
+            array(walk, (walks,)),
+            array(wires, (wires_size,)),
+            array(ports, (PORTS,)),
+            array(hosts, (hosts_size,)),
+            slots_of,
+            array(states, (most, state_size)),
+            books_of,
+            array(rows, (rows_size,)),
+            array(rows_used, (2,)),
+            array(copies, (copies_size,)),
+            array(row, (row_size,)),
+            array(data, (size,)),
+            size,
+            budget,
+        )
+
+    return entry
+
+
+def _jitted(
+    function: Callable[..., object], numba: Any, options: dict[str, Any], made: dict[Any, Any]
+) -> Any:
+    """A function whose calls go to compiled ones; the module's own stay as they are."""
+    assert isinstance(function, FunctionType)
+    if function not in made:
+        names = dict(function.__globals__)
+        for name in function.__code__.co_names:
+            value = names.get(name)
+            if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
+                names[name] = _jitted(value, numba, options, made)
+            elif isinstance(value, tuple) and len(value) > LONG:
+                names[name] = import_module("numpy").array(value)  # an index into it is one load
+        copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+        made[function] = numba.njit(**options)(copy)
+    return made[function]
