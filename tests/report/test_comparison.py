@@ -112,7 +112,8 @@ def test_the_words_of_a_spread(spread: Spread, words: tuple[str, ...]) -> None:
 
 def test_a_spread_is_a_table_at_80_columns() -> None:
     file = io.StringIO()
-    Console(file=file, width=80, _environ={}).print(spread_table([spread_words(SPREAD)], Ink(ascii=True)))
+    table = spread_table([spread_words(SPREAD)], Ink(ascii=True))
+    Console(file=file, width=80, _environ={}).print(table)
     head, _, *rows = file.getvalue().splitlines()
     assert head.split() == ["cell", "outcomes", "noticed", "min", "median", "max", "lost", "told",
                             "by"]

@@ -13,7 +13,6 @@ from netdiag.recording import Event, read_events
 from netdiag.run.listen import WORDS, ClientVoice
 from netdiag.run.recorder import Recorder
 
-
 PIPE = 32768
 
 
