@@ -216,9 +216,10 @@ def cabled(tape: Path, phase: str, said: list[dict[str, object]]) -> Iterator[La
             ours.close()
             core = Core([fault], frozenset({"BRPOP"}))
             ports = lab.port(CLIENT), lab.port(SERVER)
-            return CableLoop(core, ports, Tape(tape, wall_offset=0, about="bench"), theirs).run(
-                lab.dropped
-            )
+            loop = CableLoop(core, ports, Tape(tape, wall_offset=0, about="bench"), theirs)
+            code = loop.run(lab.dropped)
+            tape.with_suffix(".cpu").write_text(str(sum(os.times()[:2])))
+            return code
 
         cable = fork(forward, "cable")
         theirs.close()
@@ -291,6 +292,7 @@ def main(seconds: float) -> int:
         with cabled(scratch / "load.pcapng", "request_in_flight", said) as lab:
             went = on_client(lab, lambda address: load(address, seconds))
         came, left = carried(scratch / "load.pcapng")
+        went["cpu"] = float((scratch / "load.cpu").read_text())
     plain = statistics.median(trips["joined directly"])
     print(f"{'round trip, us':34} {'median':>8} {'added':>8} {'ratio':>7} {'99 %':>8}")
     for name, took in trips.items():
@@ -303,6 +305,8 @@ def main(seconds: float) -> int:
         print(f"{name:34} {rate:8.0f} {RATE:8} {rate / RATE:7.2f} {lost:8}")
     drops = [sum(note["data"]["dropped"].values()) for note in said if note["note"] == "tape"]
     print(f"dropped by the kernel {drops}; PINGs sent {went['sent']}, answered {went['answered']}")
+    each = went["cpu"] / max(1, sum(came)) * 1e6
+    print(f"CPU of the cable {each:.0f} us a frame: one core carries {1e6 / each:.0f} frames/s")
     worst = max(statistics.median(took) for took in trips.values()) - plain
     return 0 if worst < 200 and drops == [0] and went["sent"] == went["answered"] else 1
 
