@@ -129,7 +129,9 @@ class Strand:
         if self._cable.poll() is None:
             try:
                 self._control.send(json.dumps(order).encode())
-            except (BlockingIOError, ConnectionError) as err:
+            except ConnectionError:
+                return  # it has just ended, and its pidfd is going to say how
+            except BlockingIOError as err:
                 self._ear.failed(f"the cable takes no more orders ({err.strerror}); run it again")
 
     def _from_cable(self) -> None:
