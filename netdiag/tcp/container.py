@@ -60,10 +60,8 @@ class Container:
         elif head == MAGIC:
             self.kind, self.at = "pcapng", 0
         else:
-            raise RecordingError(
-                f"{window.source.name}: neither pcap nor pcapng: "
-                f"it begins with {head.hex() or 'nothing'}"
-            )
+            why = window.source.trouble or f"it begins with {head.hex() or 'nothing'}"
+            raise RecordingError(f"{window.source.name}: neither pcap nor pcapng: {why}")
         if window.source.compression:
             self.kind += "+" + window.source.compression
 

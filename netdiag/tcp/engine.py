@@ -17,7 +17,7 @@ from netdiag.tcp.interpreted import Interpreted
 from netdiag.tcp.source import Source
 from netdiag.tcp.summary import connection_facts
 from netdiag.tcp.table import RecordedRows
-from netdiag.tcp.window import LEAST, Window
+from netdiag.tcp.window import SMALL, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSequence, Sequence
@@ -86,7 +86,7 @@ def analyse_capture(  # noqa: PLR0913 - each is one option of the command
 def _engine(container: Container, choice: Choice, compiled: bool | None) -> Engine:
     """Which way: a capture that fits into the first window is small."""
     if compiled is None:
-        compiled = container.window.size >= LEAST and _pays(container.window.source)
+        compiled = container.window.size >= SMALL and _pays(container.window.source)
     if not compiled:
         return Interpreted(container, choice)
     from netdiag.tcp.compiled import Compiled  # noqa: PLC0415 - for large captures only

@@ -8,6 +8,7 @@ is imported from here unless there is nothing kept; see native.py.
 # ruff: noqa: ANN001, ANN202, ANN401, PLR0913, PLR0917 -- numba has no types, and takes flat lists
 from __future__ import annotations
 
+import gc
 import re
 from importlib import import_module
 from types import FunctionType
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 PACKAGE: Final = "netdiag.tcp"
 LONG: Final = 32  # entries of a table that is looked up by index
 
-# what the object file may ask of the process: libc's, and a destructor for arrays that numba owns,
-# of which there are none here
-KNOWN_SYMBOLS: Final = frozenset({"memset", "memcpy", "memmove", "NRT_MemInfo_call_dtor"})
+# what the object file may ask of the process; all else would be numba's own, which is not there
+KNOWN_SYMBOLS: Final = frozenset({"memset", "memcpy", "memmove"})
 
 PASSES: Final = (  # what this source needs of numba's pipeline: a third of the time less
     ("untyped_passes", "TranslateByteCode"),
@@ -52,21 +52,51 @@ def compile_scan() -> bytes:
     ints, octets, number = types.CPointer(types.int64), types.CPointer(types.uint8), types.int64
     kinds = {"ints": ints, "octets": octets, "number": number}
     signature = number(*(kinds[kind] for kind in ARGUMENTS.values()))
-    entry = numba.njit(signature, **options)(_entry(numba, options))
+    collecting = gc.isenabled()
+    gc.disable()  # a twentieth of the time, and nothing here is garbage
+    try:
+        entry = numba.njit(signature, **options)(_entry(numba, options))
+    finally:
+        if collecting:
+            gc.enable()
     (compiled,) = entry.overloads.values()
-    unknown = [
-        name
-        for name in re.findall(r"^declare .*@([\w.$]+)\(", compiled.library.get_llvm_str(), re.M)
-        if not name.startswith("llvm.") and name not in KNOWN_SYMBOLS
-    ]
+    name: str = compiled.fndesc.llvm_func_name
+    return name.encode() + b"\n" + _polished(compiled.library.get_llvm_str())
+
+
+def _polished(text: str) -> bytes:
+    """The object file of numba's LLVM module, as one piece of code.
+
+    numba's functions are open to all and count references to their arrays; with one entry, and
+    arrays that it does not own, both are in the way: without them it runs three times as fast.
+    """
+    binding: Any = import_module("llvmlite.binding")
+    text = re.sub(r"^.*call void @NRT_(?:incref|decref)\(.*\n", "", text, flags=re.M)
+    text = text.replace("define linkonce_odr ", "define internal ")
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    module = binding.parse_assembly(text)
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+    builder = binding.create_pass_builder(
+        machine, binding.create_pipeline_tuning_options(speed_level=3)
+    )
+    builder.getModulePassManager().run(module, builder)
+    outside = {function.name for function in module.functions if function.is_declaration}
+    unknown = {name for name in outside if not name.startswith("llvm.")} - KNOWN_SYMBOLS
     if unknown:
         raise LabError(
-            f"numba {numba.__version__} compiled the tracker in a way that needs numba at run "
-            f"time ({', '.join(unknown)}); install another version, or none"
+            "numba compiled the tracker in a way that needs numba at run time "
+            f"({', '.join(sorted(unknown))}); install another version of it, or none"
         )
-    name: str = compiled.fndesc.llvm_func_name
-    body: bytes = compiled.library._get_compiled_object()
-    return name.encode() + b"\n" + body
+    code: bytes = machine.emit_object(module)
+    return code
 
 
 def _pipeline() -> Any:

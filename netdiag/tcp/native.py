@@ -46,8 +46,6 @@ ARGUMENTS: Final = {
     "budget": "number",
 }  # fmt: skip
 
-STAND_INS: Final = "define void @NRT_MemInfo_call_dtor(ptr %0) {\n  ret void\n}\n"
-
 # status = kernel(result, exception, *ARGUMENTS): numba's own calling convention
 KERNEL: Final = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * len(ARGUMENTS)
@@ -128,7 +126,7 @@ def _link(code: bytes) -> Kernel:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(STAND_INS), machine)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     engine.add_object_file(binding.ObjectFileRef.from_data(body))
     engine.finalize_object()
     _ENGINES.append(engine)  # the code lives as long as its engine

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
@@ -16,10 +17,12 @@ from netdiag.errors import RecordingError
 if TYPE_CHECKING:
     from types import TracebackType
 
-PIECE: Final = 1 << 20  # bytes read at once
-SMALL_PIECES: Final = {"": PIECE, "gzip": 1 << 16, "zstd": 1 << 12}  # so that bombs stay bounded
+PIECES: Final = {"gzip": 1 << 16, "zstd": 1 << 12}  # bytes read at once, so that bombs are bounded
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+
+
+_Gzip: Final = type(zlib.decompressobj())
 
 
 class _Inflater(Protocol):
@@ -36,22 +39,24 @@ class Source:
     """Bytes of a capture. Raises RecordingError when it cannot be opened or read at all."""
 
     def __init__(self, source: str | Path | IO[bytes]) -> None:
-        self.name = "standard input" if source == "-" else str(getattr(source, "name", source))
+        self.name = "standard input" if source == "-" else _name(source)
         self.compression = ""  # or `gzip`, `zstd`
         self.trouble = ""  # one sentence, without a full stop, about where it broke
         self.taken = 0  # bytes of the file itself that were read
         self.total = 0  # how many it has; 0 when that is not known
         self._own = False
         self._file = self._open(source)
-        self._head = self._raw(4)
+        head = self._raw(4)
+        self._ready = memoryview(head)  # bytes that were read and not yet asked for
+        self._done = False
         self._inflater: _Inflater | None = None
-        if self._head.startswith(GZIP_MAGIC):
+        if head.startswith(GZIP_MAGIC):
             self.compression = "gzip"
-        elif self._head == ZSTD_MAGIC:
+        elif head == ZSTD_MAGIC:
             self.compression = "zstd"
         if self.compression:
             self._inflater = self._new_inflater()
-        self._done = False
+            self._ready = memoryview(self._inflate(head))
 
     def __enter__(self) -> Source:
         return self
@@ -65,38 +70,52 @@ class Source:
         if self._own:
             self._file.close()
 
-    def read(self) -> bytes:
-        """The next bytes, about PIECE of them; empty at the end."""
-        while not self._done:
-            piece = self._head or self._raw(SMALL_PIECES[self.compression])
-            self._head = b""
+    def read_into(self, room: memoryview) -> int:
+        """Fill the room, or a part of it; how many bytes were read, 0 at the end."""
+        while not self._ready:
+            if self._done:
+                return 0
             if self._inflater is None:
-                self._done = not piece
-                return piece
-            try:
-                data = self._inflate(piece)
-            except (zlib.error, ValueError, _zstd_error()) as err:
-                self.trouble = f"the {self.compression} stream is damaged ({err})"
-                self._done = True
-                return b""
-            if data:
-                return data
-        return b""
+                return self._file_into(room)
+            self._ready = memoryview(self._inflate(self._raw(PIECES[self.compression])))
+        got = min(len(self._ready), len(room))
+        room[:got] = self._ready[:got]
+        self._ready = self._ready[got:]
+        return got
+
+    def _file_into(self, room: memoryview) -> int:
+        try:
+            got = self._file.readinto(room) or 0  # type: ignore[attr-defined]
+        except OSError as err:
+            raise RecordingError(f"{self.name}: {err.strerror or err}") from err
+        self.taken += got
+        self._done = not got
+        return int(got)
 
     def _inflate(self, piece: bytes) -> bytes:
-        inflater = self._inflater
-        assert inflater is not None
+        """What a piece of the file adds; of a damaged one, what can be had."""
+        assert self._inflater is not None
         if not piece:
             self._done = True
-            if not inflater.eof:
+            if not self._inflater.eof:
                 self.trouble = f"the {self.compression} stream ends before its end mark"
             return b""
+        before = self._inflater.copy() if isinstance(self._inflater, _Gzip) else None
+        try:
+            return self._step(piece)
+        except (zlib.error, ValueError, _zstd_error()) as err:
+            self.trouble = f"the {self.compression} stream is damaged ({err})"
+            self._done = True
+        return b"" if before is None else _salvage(before, piece)
+
+    def _step(self, piece: bytes) -> bytes:
         out = []
         while piece:
-            if inflater.eof:  # one stream after another is one file
-                inflater = self._inflater = self._new_inflater()
-            out.append(inflater.decompress(piece))
-            piece = inflater.unused_data if inflater.eof else b""
+            assert self._inflater is not None
+            if self._inflater.eof:  # one stream after another is one file
+                self._inflater = self._new_inflater()
+            out.append(self._inflater.decompress(piece))
+            piece = self._inflater.unused_data if self._inflater.eof else b""
         return b"".join(out)
 
     def _new_inflater(self) -> _Inflater:
@@ -139,6 +158,19 @@ class Source:
         raw = b"".join(pieces)
         self.taken += len(raw)
         return raw
+
+
+def _name(source: str | Path | IO[bytes]) -> str:
+    return str(source if isinstance(source, str | Path) else getattr(source, "name", "a stream"))
+
+
+def _salvage(inflater: _Inflater, piece: bytes) -> bytes:
+    """Byte by byte, up to the damage."""
+    out = []
+    with suppress(zlib.error):
+        for at in range(len(piece)):
+            out.append(inflater.decompress(piece[at : at + 1]))
+    return b"".join(out)
 
 
 def _zstd_error() -> type[Exception]:

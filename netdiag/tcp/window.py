@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from netdiag.tcp.source import Source
 
-LEAST: Final = 1 << 22  # bytes
+LEAST: Final = 1 << 18  # bytes: they stay in the processor's cache
+SMALL: Final = 1 << 22  # what is read at first, so that small captures are known as such
 
 
 class Window:
@@ -23,6 +24,7 @@ class Window:
         self.size = 0
         self.base = 0  # offset in the file, decompressed
         self.ended = False
+        self._target = SMALL
 
     def more(self, used: int, wanted: int = 0) -> bool:
         """Drop the first `used` bytes and read on; False when there is nothing more to read.
@@ -35,15 +37,12 @@ class Window:
             self.base += used
             self.size = rest
         before = self.size
-        target = max(LEAST, wanted)
+        target = max(self._target, wanted)
+        self._target = LEAST
+        if target > len(self.data):
+            self.data = self.data + bytes(target - len(self.data))
         while self.size < target and not self.ended:
-            piece = self.source.read()
-            if not piece:
-                self.ended = True
-                break
-            end = self.size + len(piece)
-            if end > len(self.data):
-                self.data = self.data + bytes(end + LEAST - len(self.data))
-            self.data[self.size : end] = piece
-            self.size = end
+            got = self.source.read_into(memoryview(self.data)[self.size :])
+            self.size += got
+            self.ended = not got
         return self.size > before
