@@ -47,11 +47,10 @@ def watched(keep: Callable[[], int]) -> int:
 def end_children() -> None:
     """Kill and reap every child of ours, and those that become ours by that, until there is none.
 
-    Source: proc(5), /proc/PID/task/TID/children; a child cannot be taken for another one, as we
-    have not reaped it.
+    A child cannot be taken for another one, as we have not reaped it.
     """
     while True:
-        for pid in _children():
+        for pid in children(os.getpid()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         try:
@@ -60,13 +59,12 @@ def end_children() -> None:
             return
 
 
-def _children() -> list[int]:
-    """Our children, those that have ended included."""
-    us = str(os.getpid())
+def children(pid: int) -> list[int]:
+    """The children of a process, those that have ended included; none where /proc tells nothing."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             _, _, rest = stat.read_text(encoding="utf-8", errors="replace").rpartition(") ")
-            if rest.split()[1] == us:
+            if int(rest.split()[1]) == pid:
                 found.append(int(stat.parent.name))
     return found

@@ -26,7 +26,7 @@ UP = "echo '== up '; read order"
 
 def kernel(tmp_path: Path, script: str) -> Kernel:
     path = tmp_path / "linux"
-    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.write_text(f"#!/bin/sh\ntrap '' ALRM\n{script}\n")
     path.chmod(0o755)
     return Kernel(path)
 
@@ -90,11 +90,25 @@ def test_a_clock_that_stands_still_is_asked_about_and_ended(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     runs = '[{"pid": 7, "name": "spin", "output": "/r/cells/a/logs/client.log"}]'
-    script = f"{UP}; head -c 1 >/dev/null; echo '== runs {runs}'; exec sleep 1000"
+    script = f"{UP}; while head -c 1 >/dev/null; do echo '== runs {runs}'; done; exec sleep 1000"
     with keeper(tmp_path, script, patience=0.2) as (kept, _):
         assert kept.run({"run": {}}, ["a"], cores=1) == LabError.exit_code
     said = capfd.readouterr().err
     assert "spin (pid 7, which prints to cells/a/logs/client.log) computed" in said
+
+
+def test_programs_that_compute_one_after_the_other_are_not_at_fault(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, other = (f'[{{"pid": {pid}, "name": "start"}}]' for pid in (1, 2))
+    question = "head -c 1 >/dev/null"
+    script = (
+        f"{UP}; {question}; echo '== runs {one}'; {question}; echo '== runs {other}'; "
+        f"{question}; echo '== clock 50000000'; echo '== exit 0'"
+    )
+    with keeper(tmp_path, script, patience=0.2) as (kept, _):
+        assert kept.run({"run": {}}, ["a"], cores=1) == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
