@@ -113,10 +113,10 @@ def _seed() -> None:
 def _line() -> bytes:
     """The order. Reads without ever sleeping: computing is free on a virtual clock, waiting not."""
     said = b""
-    while not said.endswith(b"\n"):
+    while b"\n" not in said:  # what follows it is a question that came early: it comes again
         with contextlib.suppress(BlockingIOError):
             said += os.read(0, 4096)
-    return said
+    return said.partition(b"\n")[0]
 
 
 def _say(word: str, value: str) -> None:

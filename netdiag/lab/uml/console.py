@@ -126,7 +126,7 @@ class Guest:
         with contextlib.suppress(ValueError):
             match word:
                 case "up":
-                    self.up = True
+                    self.up, self.heard = True, time.monotonic_ns()
                 case "clock":
                     self._beat(int(value))
                 case "runs":

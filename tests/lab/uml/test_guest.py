@@ -89,7 +89,7 @@ def test_two_runs_on_the_virtual_clock_are_the_same(tmp_path: Path) -> None:
 def test_a_clock_that_stands_still_ends_the_guest_and_names_who_computed(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NETDIAG_WARP_PATIENCE", "4")
+    monkeypatch.setenv("NETDIAG_WARP_PATIENCE", "12")
     spins = DEFAULTS.replace(
         "client: {settings:",
         f'client: {{kind: exec, command: [{sys.executable}, -c, "while 1: pass"], settings:',
