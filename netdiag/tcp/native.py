@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from contextlib import suppress
+from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,7 @@ def cached() -> bool:
     return available() and _file().exists()
 
 
+@cache
 def kernel() -> Kernel:
     """The compiled entry. Raises LabError when there is no compiler."""
     if not available():
