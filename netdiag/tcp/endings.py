@@ -16,6 +16,7 @@ from netdiag.tcp.book import (
     FIN_FRAME,
     FIN_NS,
     OWN,
+    PROBE_WAITS,
     RST_ANSWERS,
     RST_CHALLENGED,
     RST_DELAY,
@@ -77,6 +78,7 @@ def _accepted(
     if verdict == 1:
         book[own + RST_CHALLENGED] += 1
         return False
+    book[own + PROBE_WAITS] = 0  # who has given up hears no answer any more
     if not book[own + RST_FRAME]:
         book[own + RST_FRAME] = number
         book[own + RST_NS] = t_ns

@@ -103,7 +103,7 @@ class SideFacts:
     copies: int  # frames captured twice (same IP-ID, seq, TSval); not in `frames` nor in `labels`
     labels: tuple[int, ...]  # frames by label, indexed by Label
     causes: tuple[int, ...]  # what is behind retransmissions (a FIN's included), by Label
-    spurious: int  # retransmissions that were not needed, by D-SACK or timestamps
+    spurious: int  # sent again although the peer had it: by D-SACK, timestamps, or an earlier ACK
     max_step: int  # the longest row of retransmission timers
     chain: Chain | None  # the last one
     keepalive: Probes | None

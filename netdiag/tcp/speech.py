@@ -64,6 +64,8 @@ LINES: Final = (ord("+"), ord("-"), ord(":"), ord("_"), ord("#"), ord(","), ord(
 CR: Final = 13
 LF: Final = 10
 MINUS: Final = ord("-")
+ZERO: Final = ord("0")
+NINE: Final = ord("9")
 LONGEST_LINE: Final = 65536
 MOST_DIGITS: Final = 13
 ATTRIBUTE_LEVEL: Final = 1 << 48  # added to a level's count: it belongs to the value behind it
@@ -120,10 +122,11 @@ def _recognise(
 
 def _begins(side: int, data: Sequence[int], at: int, size: int) -> bool:
     """Whether these bytes look like the beginning of a message of this side."""
-    if size < 3:
+    if size < 1:
         return False
-    first, second = data[at], data[at + 1]
-    counted = 48 <= second <= 57 or (side == 1 and second == MINUS)
+    first = data[at]
+    second = data[at + 1] if size > 1 else ZERO
+    counted = ZERO <= second <= NINE or (side == 1 and second == MINUS)
     if not side:
         return first == STAR and counted
     return ((first in AGGREGATES or first in BULKS) and counted) or first in LINES
