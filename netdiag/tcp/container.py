@@ -75,7 +75,7 @@ class Container:
         self.order, self.scale = MAGICS[head]
         if self.window.size < 24:
             self.at = self.window.size
-            self.truncated = self.window.size
+            self.ends_inside(self.at)
             return
         snaplen, link = Struct(self.order + "II").unpack_from(self.window.data, 16)
         self.wires.append(Wire(link & 0xFFFF, snaplen, 6 if self.scale > 1 else 9, 0, True, ""))
