@@ -9,6 +9,7 @@ written, 130 Ctrl-C, 141 a reader that has gone.
 from __future__ import annotations
 
 import errno
+import contextlib
 import importlib
 import os
 import signal
@@ -105,7 +106,17 @@ def entry() -> None:
     code = _run()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on there is nothing to tidy up
+    _let_go_of_standard_error()
     sys.exit(code)
+
+
+def _let_go_of_standard_error() -> None:
+    """A last word that nobody reads must not become the exit code (Python's 120)."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _run() -> int:
