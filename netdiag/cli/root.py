@@ -8,8 +8,8 @@ written, 130 Ctrl-C, 141 a reader that has gone.
 
 from __future__ import annotations
 
-import errno
 import contextlib
+import errno
 import importlib
 import os
 import signal
