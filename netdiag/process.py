@@ -192,6 +192,23 @@ def fork_apart(main: Callable[[], int], name: str) -> Child:
         os.close(here)
 
 
+def reap(child: Child) -> int | None:
+    """As pid 1: collect every process that has ended; the child's exit code when it is among them.
+
+    The code is negative for a signal; None: the child still runs.
+    """
+    code = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == child.pid:
+            code = os.waitstatus_to_exitcode(status)
+
+
 def become(
     argv: Sequence[str],
     *,

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from netdiag.errors import NetdiagError
-from netdiag.process import MS_NODEV, MS_NOEXEC, MS_NOSUID, fork, mount
+from netdiag.process import MS_NODEV, MS_NOEXEC, MS_NOSUID, fork, mount, reap
 
 if TYPE_CHECKING:
     from netdiag.process import Child
@@ -130,7 +130,7 @@ def _attend(runner: Child, wake: int, *, virtual: bool) -> int:
     watch.register(wake, select.POLLIN)
     watch.register(0, select.POLLIN)
     while True:
-        code = _reap(runner)
+        code = reap(runner)
         if code is not None:
             return code if code >= 0 else 128 - code
         ready = dict(watch.poll(_HEARTBEAT_MS if virtual else None))
@@ -149,19 +149,6 @@ def _give_way() -> None:
     our programs stay equals. Source: kernel/sched/fair.c, check_preempt_wakeup().
     """
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
-def _reap(runner: Child) -> int | None:
-    code = None
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return code
-        if pid == 0:
-            return code
-        if pid == runner.pid:
-            code = os.waitstatus_to_exitcode(status)
 
 
 def running(proc: Path = Path("/proc")) -> list[dict[str, Any]]:

@@ -27,11 +27,11 @@ from netdiag.process import (
     MS_NOSUID,
     MS_PRIVATE,
     MS_REC,
-    Child,
     call_oneself,
     die_with_parent,
     fork,
     mount,
+    reap,
     unshare,
 )
 
@@ -177,7 +177,7 @@ def _pid_one(lifeline: int, guests: str | None) -> int:
     watch.register(lifeline, 0)  # nothing but the front's end
     watch.register(wake, select.POLLIN)
     while True:
-        code = _reap(runner)
+        code = reap(runner)
         if code is not None:
             return _as_shells_do(code)
         for fd, _ in watch.poll():
@@ -191,20 +191,6 @@ def _say_ready() -> None:
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(null, 1)
     os.close(null)
-
-
-def _reap(runner: Child) -> int | None:
-    """Collect every child that has ended; the runner's exit code when it is among them."""
-    code = None
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return code
-        if pid == 0:
-            return code
-        if pid == runner.pid:
-            code = os.waitstatus_to_exitcode(status)
 
 
 def _runner(order: int, guests: str | None) -> int:
