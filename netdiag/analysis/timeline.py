@@ -208,6 +208,8 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "call"): lambda data, _: (f"calls {data.get('command')}", "", 1),
     ("app", "return"): lambda data, _: ("the call came back empty", "its own timeout", 0),
     ("app", "got"): lambda data, _: (f"received {data.get('id')}", "", 0),
+    ("app", "processed"): lambda data, _: (f"done with {data.get('id')}", "", 2),
+    ("app", "acknowledged"): lambda data, _: (f"acknowledged {data.get('id')}", "", 1),
     ("app", "error"): lambda data, _: (_error(data), "what the application sees", 0),
     ("app", "reconnect"): lambda data, _: ("tries again", "after its pause", 1),
     ("app", "garbage"): lambda data, _: (
@@ -228,6 +230,11 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         0,
     ),
     ("netdiag", "push"): _push,
+    ("netdiag", "requeue"): lambda data, _: (
+        f"{data.get('id')} given back to the queue",
+        f"the reaper: nobody finished it for {data.get('idle')} s",
+        0,
+    ),
     ("netdiag", "cell"): lambda data, outcome: (
         f"the cell could not go on: {data.get('reason')}"
         if outcome == "fail"

@@ -11,13 +11,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A row of PATTERNS. commands: upper case, as they are on the wire."""
+    """A row of PATTERNS. commands: upper case, as they are on the wire; settings: the workload's
+    settings that this pattern alone (or with a few others) has; acknowledges: the client tells
+    the server when a message is done, so that one that is not done can be given to another;
+    keeps: the server keeps a message until somebody asks for it.
+    """
 
     commands: frozenset[str]
     about: str
+    settings: frozenset[str] = frozenset()
+    acknowledges: bool = False
+    keeps: bool = True
+
+    @property
+    def own_messages(self) -> bool:
+        """Whether the client makes the messages itself, so that nothing is pushed for it."""
+        return "pool" in self.settings
 
 
 PATTERNS: dict[str, Pattern] = {
     "brpop": Pattern(frozenset({"BRPOP"}), "pop one message at a time from a list's tail, waiting "
                                            "for it on the server"),
+    "blpop": Pattern(frozenset({"BLPOP"}), "the same from a list's head"),
+    "bzpopmin": Pattern(frozenset({"BZPOPMIN"}), "pop the message with the lowest score of a "
+                                                 "sorted set"),
+    "blmove": Pattern(frozenset({"BLMOVE"}), "move each message to a processing list, remove it "
+                                             "there when it is done; a reaper gives back what lies "
+                                             "there too long",
+                      frozenset({"processing", "reaper"}), acknowledges=True),
+    "xreadgroup": Pattern(frozenset({"XREADGROUP"}), "read a stream as a consumer group, XACK what "
+                                                     "is done; with a reaper XAUTOCLAIM what was "
+                                                     "left pending",
+                          frozenset({"group", "reaper"}), acknowledges=True),
+    "subscribe": Pattern(frozenset({"SUBSCRIBE"}), "listen to a channel; who does not listen gets "
+                                                   "nothing", keeps=False),
+    "request": Pattern(frozenset({"RPUSH"}), "requests that are answered at once, from a pool of "
+                                             "connections: each appends its own name to the list",
+                       frozenset({"pool", "every"})),
 }

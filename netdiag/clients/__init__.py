@@ -3,7 +3,12 @@
 A client is started on its host with one line of JSON in the environment variable NETDIAG_CLIENT:
 
     {"host": "10.0.0.2", "port": 6379, "settings": {...},
-     "workload": {"pattern": "brpop", "key": "jobs", "block": 0.0, "after_error": {"pause": 0.5}}}
+     "workload": {"pattern": "brpop", "key": "jobs", "consumer": "client", "block": 0.0,
+                  "work": 0.0, "after_error": {"pause": 0.5}}}
+
+A pattern's own settings are there, too: `processing` (blmove), `group` (xreadgroup), `reaper`
+(both: null or {"idle": seconds}), `pool` and `every` (request). `consumer` is the client's name in
+the cell.
 
 `settings` holds only what the scenario sets: what is missing there is the library's own default,
 null means "none" or "never". The client says what it does on the file descriptor whose number is in
@@ -16,11 +21,17 @@ NETDIAG_EVENTS, one JSON object a line, written by a single write:
 
     connect    the library opens a connection (start), has one (ok), or could not (fail, data.error)
     disconnect the library closes one of its own accord
-    call       the application enters a blocking call (data.command)
+    call       the application enters a blocking call (data.command); a request has data.id
     return     the call came back without a message (a timeout that is no error)
-    got        a message was received (data.id is the message)
+    got        a message was received, or a request answered (data.id is its name)
+    processed  the application has done its work on it (data.id); workload.work says how long
+    acknowledged  the server has been told that it is done (data.id), where the pattern has that
     error      the application sees an exception (data.type, data.errno or null, data.message)
     reconnect  the application dials again after an error
+
+Patterns that acknowledge take a message away with LREM (blmove) or XACK (xreadgroup). With
+`request` the client makes the messages: it names them (data.id of call and got), and each appends
+its name to the list, so that the server can tell how often each was executed.
 
 What it prints goes to logs/client.log. A line that is not such an object is recorded as `garbage`;
 a client that ends is recorded with its exit code. New kinds: one file here, one row in

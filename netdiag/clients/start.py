@@ -34,7 +34,7 @@ def settings_json(settings: RedisPySettings) -> dict[str, Any]:
 def warm(clients: list[Client]) -> None:
     """Import what the shipped clients need, once, before anything is forked."""
     if not all(isinstance(client, ExecClient) for client in clients):
-        import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
+        import netdiag.clients.redis_py.driving  # noqa: F401, PLC0415 - the import is the point
 
 
 def library_version(client: Client) -> str | None:
@@ -76,8 +76,8 @@ def client_main(
         return execute
 
     def consume() -> int:
-        from netdiag.clients.redis_py import Voice  # noqa: PLC0415
-        from netdiag.clients.redis_py import consume as redis_py  # noqa: PLC0415
+        from netdiag.clients.redis_py.driving import consume as redis_py  # noqa: PLC0415
+        from netdiag.clients.redis_py.voice import Voice  # noqa: PLC0415
 
         settle(log=log)
         return redis_py(task, Voice(events))

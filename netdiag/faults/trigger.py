@@ -50,7 +50,8 @@ TAKES_OWN_PACKET: dict[str, bool] = {
 PHASES = tuple(TAKES_OWN_PACKET)
 
 FAULT_EVENTS = ("active", "healed")
-CLIENT_EVENTS = ("call", "return", "error", "got", "connect", "reconnect")
+CLIENT_EVENTS = ("call", "return", "error", "got", "processed", "acknowledged", "connect",
+                 "disconnect", "reconnect")
 EVENTS = FAULT_EVENTS + CLIENT_EVENTS
 
 _COMMAND_WORDS = 32

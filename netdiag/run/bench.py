@@ -160,7 +160,7 @@ class Bench:
         try:
             main = client_main(
                 self.client_spec,
-                workload_json(self.cell.workload),
+                workload_json(self.cell.workload, consumer=self.name),
                 server=(self.server_address, PORT),
                 log=log,
                 events=writing,
@@ -177,14 +177,25 @@ class Bench:
         return os.open(self.files.logs / name, flags, 0o644)
 
 
-def workload_json(workload: Workload) -> dict[str, Json]:
+def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
     """The part of the workload that the client needs to know, as the contract has it."""
-    after = workload.after_error
+    after, names = workload.after_error, workload.names
+    reaper = workload.reaper
+    own: dict[str, Json] = {
+        "processing": names["processing"],
+        "group": names["group"],
+        "reaper": None if reaper is None else {"idle": reaper.idle},
+        "pool": workload.pool or 1,
+        "every": workload.every or 1.0,
+    }
     return {
         "pattern": workload.pattern,
         "key": workload.key,
+        "consumer": consumer,
         "block": workload.block,
+        "work": workload.work,
         "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
+        **{name: own[name] for name in sorted(workload.own_settings)},
     }
 
 

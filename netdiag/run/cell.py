@@ -17,6 +17,7 @@ from netdiag.run.bench import Bench, last_line, server_ended
 from netdiag.run.loop import SECOND, Loop
 from netdiag.run.produce import Producer
 from netdiag.run.recorder import Recorder
+from netdiag.run.requeue import Requeue
 from netdiag.run.strand import Strand
 from netdiag.run.watch import Pace, ServerWatch
 
@@ -156,15 +157,14 @@ class CellRun:
         watching = self._served(bench.admin(server, pause))
         self._server_watch = ServerWatch(watching, self._loop, self._recorder)
         self._producing = self._served(bench.admin(server, pause))
-        workload = self._cell.workload
-        self._producer = Producer(
-            self._producing,
-            self._loop,
-            self._recorder,
-            key=workload.key,
-            entries=workload.produce,
-        )
         self._producing.ask(self._server_told, "INFO", "server")
+        workload = self._cell.workload
+        self._producer = Producer(self._producing, self._loop, self._recorder, workload=workload)
+        self._producer.prepare()
+        if workload.reaper is not None and "processing" in workload.own_settings:
+            Requeue(
+                self._producing, self._loop, self._recorder, names=workload.names
+            ).every(workload.reaper)
 
     def _served(self, admin: Admin) -> Admin:
         self._loop.on_readable(admin.fileno(), lambda: self._admin_ready(admin))
@@ -206,7 +206,7 @@ class CellRun:
         self._look()
         for strand in self._strands:
             strand.look_at_sockets()
-        if self._producing.ask(self._left, "LRANGE", self._cell.workload.key, "0", "-1"):
+        if self._producer.look_for_what_is_left():
             self._loop.run(until=time.monotonic_ns() + _LAST_ANSWERS)
         self._recorder.note("netdiag", "end")
         for strand in self._strands:
@@ -217,9 +217,3 @@ class CellRun:
         if not all(strand.tape_done for strand in self._strands):
             self.failed("the cable did not end its tape within 3 s; run it again")
         self._check()
-
-    def _left(self, answer: Answer) -> None:
-        items = answer if isinstance(answer, tuple) else ()
-        ids = [one.decode("utf-8", "backslashreplace") for one in items if isinstance(one, bytes)]
-        self._recorder.record("server.app", "left", "ok", {"ids": [*ids]})
-        self._loop.stop()

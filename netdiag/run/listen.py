@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
     from netdiag.run.recorder import Recorder
 
-WORDS = frozenset({"connect", "disconnect", "call", "return", "got", "error", "reconnect"})
+WORDS = frozenset(
+    {
+        "connect",
+        "disconnect",
+        "call",
+        "return",
+        "got",
+        "processed",
+        "acknowledged",
+        "error",
+        "reconnect",
+    }
+)
 _LONGEST_LINE = 65536
 _SHOWN = 200
 _GARBAGE_KEPT = 20

@@ -1,4 +1,5 @@
-"""The producer: numbered messages, pushed over the server's unix socket when their trigger is met.
+"""The producer: numbered messages, pushed over the server's unix socket when their trigger is met,
+and what is left of them there at the end.
 
 Messages are called m1, m2, ... in the order of their pushing, over all entries of `produce`, so the
 fate of each can be told from the recording alone.
@@ -9,29 +10,56 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from netdiag.errors import LabError
 from netdiag.run.loop import SECOND, Loop
+from netdiag.servers.queues import QUEUES, text, words
+from netdiag.tcp.resp import ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from netdiag.recording import Json
     from netdiag.run.recorder import Recorder
-    from netdiag.scenario.workload import Produce
+    from netdiag.scenario.workload import Workload
     from netdiag.servers.admin import Admin, Answer
+
+_PATIENCE = 5 * SECOND
 
 
 class Producer:
     """Pushes what each entry asks for, from the moment its signal comes."""
 
     def __init__(
-        self, admin: Admin, loop: Loop, recorder: Recorder, *, key: str, entries: Sequence[Produce]
+        self, admin: Admin, loop: Loop, recorder: Recorder, *, workload: Workload
     ) -> None:
         self._admin = admin
         self._loop = loop
         self._recorder = recorder
-        self._key = key
-        self._entries = entries
+        self._queue = QUEUES[workload.pattern]
+        self._names = workload.names
+        self._entries = workload.produce
         self._made = 0
         self._started: set[int] = set()
+        self._left: dict[str, Answer] = {}
+
+    def prepare(self) -> None:
+        """Make on the server what the pattern needs before its first consumer comes. Raises
+        LabError when the server refuses.
+        """
+        if self._queue.prepare is None:
+            return
+        refused: list[str] = []
+
+        def prepared(answer: Answer) -> None:
+            if isinstance(answer, ErrorReply):
+                refused.append(text(answer))
+            self._loop.stop()
+
+        asked = self._admin.ask(prepared, *words(self._queue.prepare, **self._names))
+        if not asked or not self._loop.run(until=time.monotonic_ns() + _PATIENCE):
+            raise LabError(f"the server did not answer {self._queue.prepare.split()[0]} within 5 s")
+        if refused:
+            raise LabError(f"the server refused {self._queue.prepare.split()[0]}: {refused[0]}")
 
     def start(self, entry: int) -> None:
         """Begin with entry number `entry` (from 0) of the scenario's `produce`, but only once."""
@@ -54,20 +82,45 @@ class Producer:
         self._made += 1
         message = f"m{self._made}"
         self._recorder.note("netdiag", "push", "start", id=message)
-        if not self._admin.ask(self._pushed(message), "LPUSH", self._key, message):
+        assert self._queue.push is not None, "checks.py lets nothing be produced then"
+        push = words(self._queue.push, **self._names, id=message, number=str(self._made))
+        if not self._admin.ask(self._pushed(message), *push):
             self._recorder.note(
                 "netdiag", "push", "fail", id=message, reason="the server takes no more"
             )
 
     def _pushed(self, message: str) -> Callable[[Answer], None]:
         def answered(answer: Answer) -> None:
-            ok = isinstance(answer, int)
+            refused = isinstance(answer, ErrorReply)
             self._recorder.note(
                 "netdiag",
                 "push",
-                "ok" if ok else "fail",
+                "fail" if refused else "ok",
                 id=message,
-                answer=answer if isinstance(answer, int) else repr(answer),
+                answer=answer if isinstance(answer, int) else text(answer),
             )
 
         return answered
+
+    def look_for_what_is_left(self) -> bool:
+        """Ask for the messages that are still at the server; the loop stops when they are
+        recorded. False when the server takes no more questions.
+        """
+        asked = [
+            self._admin.ask(self._told(place), *words(template, **self._names))
+            for place, template in self._queue.places.items()
+        ]
+        if not self._queue.places:
+            self._recorder.note("server.app", "left", "ok", ids=[])
+        return bool(asked) and all(asked)
+
+    def _told(self, place: str) -> Callable[[Answer], None]:
+        def told(answer: Answer) -> None:
+            self._left[place] = answer
+            if len(self._left) == len(self._queue.places):
+                left = self._queue.read(self._left).items()
+                found: dict[str, Json] = {place: [*ids] for place, ids in left}
+                self._recorder.record("server.app", "left", "ok", found)
+                self._loop.stop()
+
+        return told

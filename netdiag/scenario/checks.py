@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdiag.catalogue.clients import ExecClient
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.trigger import FAULT_EVENTS, EventTrigger, TimeTrigger, Trigger
 from netdiag.scenario.nodes import Mistake, Node, Place, Table
 from netdiag.scenario.paths import look
@@ -120,4 +121,22 @@ def _duration(cell: Cell, file: CellFile) -> Found:
         yield ("duration",), "a cell that lasts no time shows nothing; write 30s"
 
 
-_CHECKS: tuple[Callable[[Cell, CellFile], Found], ...] = (_names, _times, _events, _duration)
+def _pattern(cell: Cell, file: CellFile) -> Found:
+    workload = cell.workload
+    row = PATTERNS[workload.pattern]
+    for setting in sorted({name for one in PATTERNS.values() for name in one.settings}):
+        if setting not in row.settings and getattr(workload, setting) is not None:
+            owners = [name for name, one in PATTERNS.items() if setting in one.settings]
+            yield ("workload", setting), \
+                f"the pattern {workload.pattern} has no '{setting}'; it belongs to " \
+                f"{' and '.join(owners)}"
+    if workload.reaper is not None and workload.pattern == "xreadgroup" and not workload.block:
+        yield ("workload", "reaper"), \
+            "a consumer that waits for ever never claims what others left; give it 'block: 5s'"
+    if row.own_messages and workload.produce:
+        yield ("workload", "produce"), \
+            f"the pattern {workload.pattern} makes its messages itself; leave 'produce' out"
+
+
+_CHECKS: tuple[Callable[[Cell, CellFile], Found], ...] = (
+    _names, _times, _events, _duration, _pattern)

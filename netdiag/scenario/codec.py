@@ -16,14 +16,14 @@ from netdiag.faults.fault import FAULTS, Fault
 from netdiag.faults.trigger import EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger
 from netdiag.scenario import expectation as ex
 from netdiag.scenario import formula as fo
-from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Workload
+from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Reaper, Workload
 
 TAG = "$is"
 CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
     ExecClient, Keepalive, RedisPyClient, RedisPySettings, RedisServer,
     Fault, EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger,
     *(row.params for row in FAULTS.values()),
-    Exit, LabSettings, Pause, Produce, Workload,
+    Exit, LabSettings, Pause, Produce, Reaper, Workload,
     ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.ErrorIs, ex.Findings,
     fo.Number, fo.Setting, fo.Operation, fo.Call,
 )}

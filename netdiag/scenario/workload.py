@@ -14,14 +14,17 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.trigger import TimeTrigger, Trigger
 from netdiag.units import (
     CLOSED,
+    DURATION,
     Duration,
     Positive,
     Rate,
     Written,
+    either,
     format_rate,
     one_of,
     parse_duration,
     shown,
+    whole,
 )
 
 
@@ -55,6 +58,10 @@ def _key(raw: object) -> str:
     raise ValueError(f"{shown(raw)} is not a key; write 1 to 200 characters")
 
 
+_KEY = Written(_key, {"type": "string", "minLength": 1, "maxLength": 200})
+_KEY_OR_NONE = either(_KEY, {None: None})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Produce:
     """Some messages, pushed over the server's own unix socket so that no fault can touch them."""
@@ -73,6 +80,36 @@ class Produce:
         return f"{self.count} message{'s' if self.count > 1 else ''}{rate} from {self.at}"
 
 
+def _some_time(raw: object) -> float:
+    seconds = parse_duration(raw)
+    if seconds <= 0:
+        raise ValueError(f"{shown(raw)} is no time to wait; write one such as 5s")
+    return seconds
+
+
+SomeTime = Annotated[float, Written(_some_time, DURATION.schema)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaper:
+    """Gives messages that nobody finishes to another consumer: from the processing list back to
+    the queue (it runs beside the server, so no fault touches it), or by XAUTOCLAIM (each consumer
+    does it before it reads).
+    """
+
+    __pydantic_config__ = CLOSED
+
+    idle: SomeTime
+    """A message that was taken longer ago than this and is not done is given to another."""
+    every: SomeTime | None = None
+    """How often the processing list is looked at; null: every half of `idle`."""
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two looks at the processing list."""
+        return self.idle / 2 if self.every is None else self.every
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """What the consumer does, and what it is sent."""
@@ -81,9 +118,8 @@ class Workload:
 
     pattern: Annotated[str, one_of(*PATTERNS)] = "brpop"
     """What the consumer does all day."""
-    key: Annotated[str, Written(_key, {"type": "string", "minLength": 1, "maxLength": 200})] = \
-        "jobs"
-    """The queue's key."""
+    key: Annotated[str, _KEY] = "jobs"
+    """The key of the queue (list, sorted set, stream), or the channel."""
     block: Duration = 0.0
     """The blocking command's own timeout; 0: it waits for ever."""
     after_error: Annotated[AfterError, Written(_after_error, {"anyOf": [
@@ -91,6 +127,18 @@ class Workload:
         {"type": "object", "properties": {"pause": {"type": ["number", "string"]}},
          "required": ["pause"], "additionalProperties": False}]})] = Pause()
     """What the loop does after an error."""
+    work: Duration = 0.0
+    """How long a consumer works on each message."""
+    processing: Annotated[str | None, _KEY_OR_NONE] = None
+    """blmove: the processing list's key; null: the queue's with `:processing` behind it."""
+    group: Annotated[str | None, _KEY_OR_NONE] = None
+    """xreadgroup: the consumer group; null: `workers`."""
+    reaper: Reaper | None = None
+    """blmove, xreadgroup: who gives back what nobody finishes; null: nobody."""
+    pool: Annotated[int | None, either(whole(1, 64), {None: None})] = None
+    """request: how many connections the pool has, each with a thread that uses it; null: 1."""
+    every: SomeTime | None = None
+    """request: how long each thread waits between two requests; null: 1s."""
     produce: tuple[Produce, ...] = ()
     """The messages that are pushed, numbered from 1 in the order of pushing."""
 
@@ -98,6 +146,20 @@ class Workload:
     def commands(self) -> frozenset[str]:
         """The workload's own commands, in upper case; phases speak of these."""
         return PATTERNS[self.pattern].commands
+
+    @property
+    def own_settings(self) -> frozenset[str]:
+        """The settings that this pattern has and others have not."""
+        return PATTERNS[self.pattern].settings
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the server's keys and groups are called: key, processing, group."""
+        return {
+            "key": self.key,
+            "processing": self.processing or f"{self.key}:processing",
+            "group": self.group or "workers",
+        }
 
 
 def _ip(raw: object) -> int:

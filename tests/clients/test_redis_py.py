@@ -11,7 +11,9 @@ import pytest
 import redis
 from pytest import param
 
-from netdiag.clients.redis_py import Voice, connection_options, consume, describe
+from netdiag.clients.redis_py.connection import connection_options
+from netdiag.clients.redis_py.driving import consume
+from netdiag.clients.redis_py.voice import Voice, describe
 
 IDLE, INTERVAL, COUNT = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
 
@@ -124,6 +126,7 @@ def test_the_consumer_says_what_it_does_in_the_words_of_the_contract():
         ("connect", "start"),
         ("connect", "ok"),
         ("got", "ok"),
+        ("processed", "ok"),
         ("call", "start"),
         ("return", "ok"),
         ("call", "start"),

@@ -1,0 +1,108 @@
+"""How each pattern's messages live on a Redis server: made ready, pushed, and found again at the
+end.
+
+Commands are templates: words with the workload's names in braces. The rule it guards: what is left
+is told by place (the queue, the processing list, the pending list), because a message that nobody
+finished is not the same as one that nobody took.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netdiag.servers.admin import Answer
+
+Ids = list[str]
+Left = dict[str, Ids]
+
+
+def _plain(answers: Mapping[str, Answer]) -> Left:
+    """Each place's answer is the list of its messages."""
+    return {place: texts(answer) for place, answer in answers.items()}
+
+
+def _stream(answers: Mapping[str, Answer]) -> Left:
+    """XRANGE, XINFO GROUPS and XPENDING -> what was never handed out, and what is not
+    acknowledged.
+    """
+    entries = {text(row[0]): _message(row[1]) for row in _rows(answers["entries"])}
+    groups = [texts(row) for row in _rows(answers["groups"])]
+    last = groups[0][groups[0].index("last-delivered-id") + 1] if groups else "0-0"
+    pending = [text(row[0]) for row in _rows(answers["pending"])]
+    return {
+        "ids": [message for entry, message in entries.items() if _after(entry, last)],
+        "pending": [entries[entry] for entry in pending if entry in entries],
+    }
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One pattern's way. push: None when the client makes the messages itself; places: name ->
+    the command that lists it; read: the answers -> message names by place.
+    """
+
+    push: str | None
+    places: Mapping[str, str] = field(default_factory=dict)
+    prepare: str | None = None
+    read: Callable[[Mapping[str, Answer]], Left] = _plain
+
+
+_LIST: Final = {"ids": "LRANGE {key} 0 -1"}
+QUEUES: Final[Mapping[str, Queue]] = {
+    "brpop": Queue("LPUSH {key} {id}", _LIST),
+    "blpop": Queue("RPUSH {key} {id}", _LIST),
+    "bzpopmin": Queue("ZADD {key} {number} {id}", {"ids": "ZRANGE {key} 0 -1"}),
+    "blmove": Queue("LPUSH {key} {id}", {**_LIST, "processing": "LRANGE {processing} 0 -1"}),
+    "xreadgroup": Queue(
+        "XADD {key} * message {id}",
+        {
+            "entries": "XRANGE {key} - +",
+            "groups": "XINFO GROUPS {key}",
+            "pending": "XPENDING {key} {group} - + 1000000",
+        },
+        prepare="XGROUP CREATE {key} {group} 0 MKSTREAM",
+        read=_stream,
+    ),
+    "subscribe": Queue("PUBLISH {key} {id}"),
+    "request": Queue(None, {"executed": "LRANGE {key} 0 -1"}),
+}
+"""For every pattern of the catalogue."""
+
+
+def words(template: str, **names: str) -> tuple[str, ...]:
+    """A template's words, with the names put in; a name may hold spaces and braces."""
+    return tuple(word.format_map(names) for word in template.split(" "))
+
+
+def text(value: Answer) -> str:
+    """A bulk of an answer as text, whatever its bytes are."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def texts(answer: Answer) -> Ids:
+    """An answer that is a list -> its parts as texts; anything else is nothing."""
+    return [text(one) for one in answer] if isinstance(answer, tuple) else []
+
+
+def _rows(answer: Answer) -> list[tuple[Answer, ...]]:
+    rows = answer if isinstance(answer, tuple) else ()
+    return [row for row in rows if isinstance(row, tuple) and len(row) > 1]
+
+
+def _message(fields: Answer) -> str:
+    """An entry's message: the value of its first field."""
+    return text(fields[1]) if isinstance(fields, tuple) and len(fields) > 1 else ""
+
+
+def _after(entry: str, last: str) -> bool:
+    """Whether a stream's entry comes after another: two numbers, compared as numbers."""
+    return _number(entry) > _number(last)
+
+
+def _number(entry: str) -> tuple[int, int]:
+    time, _, count = entry.partition("-")
+    return (int(time), int(count or 0)) if time.isdigit() else (0, 0)

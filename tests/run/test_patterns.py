@@ -1,0 +1,109 @@
+"""Every pattern in the real lab: what a cut consumer loses, keeps, and leaves where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.run.running import Home, needs_lab
+
+pytestmark = needs_lab
+
+# one consumer is cut off while it waits, the message comes, and the other consumer comes later
+CUT_OFF = """
+name: patterns
+clients:
+  cut-off: {kind: redis-py, settings: &deaf {keepalive: off, read_timeout: null, retry: 0}}
+  healthy: {kind: redis-py, settings: *deaf}
+workload:
+  key: jobs
+  produce:
+    - {at: {event: active, after: 100ms}, count: 2}
+faults:
+  - {name: cut, client: cut-off, at: {phase: blocked, after: 300ms}, do: blackhole}
+matrix:
+  workload:
+    blpop: {pattern: blpop}
+    bzpopmin: {pattern: bzpopmin}
+    blmove: {pattern: blmove}
+    blmove-reaper: {pattern: blmove, reaper: {idle: 600ms, every: 200ms}}
+    xreadgroup: {pattern: xreadgroup}
+    xreadgroup-claim: {pattern: xreadgroup, block: 400ms, reaper: {idle: 600ms}, work: 10ms}
+duration: 2500ms
+"""
+OTHERS = """
+name: others
+client: {kind: redis-py, settings: {keepalive: off, read_timeout: null, retry: 0}}
+workload: {key: jobs}
+matrix:
+  workload:
+    subscribe: {pattern: subscribe, produce: [{at: 500ms, count: 2}]}
+    request: {pattern: request, pool: 2, every: 50ms}
+duration: 1s
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """cell -> its events, of both scenarios."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, scenario in enumerate((CUT_OFF, OTHERS)):
+        home = Home(tmp_path_factory.mktemp(f"patterns{number}"))
+        done = home.record(scenario, "--jobs", "6")
+        assert done.code == 0, done.out + done.err
+        for path in home.out.glob("*/20*/cells/*/events.jsonl"):
+            found[path.parent.name] = list(map(json.loads, path.read_text().splitlines()))
+    return found
+
+
+def ids(events: list[dict[str, Any]], what: str, who: str | None = None) -> list[str]:
+    return [one["data"]["id"] for one in events
+            if one["what"] == what and "id" in one["data"] and who in (None, one.get("who"))]
+
+
+def left(events: list[dict[str, Any]]) -> dict[str, list[str]]:
+    [found] = [one["data"] for one in events if one["what"] == "left"]
+    return found
+
+
+@pytest.mark.parametrize("cell", ["blpop", "bzpopmin"])
+def test_a_pop_for_the_one_that_is_cut_off_is_lost(told, cell):
+    events = told[cell]
+    assert len(ids(events, "got", "healthy")) == 1, "the other of the two"
+    assert ids(events, "processed") == ids(events, "got")
+    assert left(events) == {"ids": []}
+    assert ids(events, "acknowledged") == []
+
+
+@pytest.mark.parametrize(("cell", "place"), [("blmove", "processing"), ("xreadgroup", "pending")])
+def test_what_must_be_acknowledged_is_found_where_it_was_left(told, cell, place):
+    events = told[cell]
+    assert ids(events, "acknowledged") == ids(events, "processed") == ids(events, "got")
+    assert sorted([*left(events)[place], *ids(events, "got")]) == ["m1", "m2"]
+    assert left(events)["ids"] == []
+
+
+@pytest.mark.parametrize("cell", ["blmove-reaper", "xreadgroup-claim"])
+def test_with_a_reaper_the_healthy_consumer_gets_both(told, cell):
+    events = told[cell]
+    assert sorted(set(ids(events, "got", "healthy"))) == ["m1", "m2"]
+    assert ids(events, "got", "cut-off") == []
+    if cell == "blmove-reaper":
+        assert ids(events, "requeue"), "it was the reaper that gave it back"
+
+
+def test_a_subscriber_hears_what_is_published_and_the_server_keeps_nothing(told):
+    assert ids(told["subscribe"], "got") == ["m1", "m2"]
+    assert left(told["subscribe"]) == {"ids": []}
+
+
+def test_each_user_of_a_pool_makes_its_requests_and_the_server_knows_which(told):
+    events = told["request"]
+    asked, answered, executed = ids(events, "call"), ids(events, "got"), left(events)["executed"]
+    assert len(asked) > 10
+    assert len(set(asked)) == len(asked)
+    assert set(answered) <= set(executed) <= set(asked)
+    connected = [one for one in events if (one["what"], one["outcome"]) == ("connect", "ok")]
+    assert len(connected) == 2
