@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.analysis.client import asleep
 from netdiag.analysis.model import Belief, Zombie
+from netdiag.analysis.moments import halted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.moments import Moments
     from netdiag.analysis.wire import WireLog
+    from netdiag.recording import Event
 
 _BELIEVES = ("ESTABLISHED", "CLOSE-WAIT")
 
@@ -95,11 +97,9 @@ def _of_wire(client: str, wire: WireLog, moments: Moments) -> Belief:
 
 
 def _of_application(own: SocketState | None, moments: Moments) -> Belief:
-    ended = moments.first("client.app", "exit")
-    if ended is not None:
-        return Belief(
-            "the application", f"ended with code {ended.data.get('code')}", moments.since(ended.t)
-        )
+    stopped = halted(moments, "client")
+    if stopped is not None:
+        return Belief("the application", _halted(stopped), moments.since(stopped.t))
     sleep = asleep(moments)
     if sleep is None:
         return Belief("the application", "not seen asleep", None)
@@ -109,7 +109,14 @@ def _of_application(own: SocketState | None, moments: Moments) -> Belief:
     return Belief("the application", f"asleep in {name}{where}", moments.since(since))
 
 
+def _halted(why: Event) -> str:
+    return "frozen" if why.what == "signal" else f"ended with code {why.data.get('code')}"
+
+
 def _of_server(client: str, moments: Moments) -> Belief:
+    stopped = halted(moments, "server")
+    if stopped is not None:
+        return Belief("the server", _halted(stopped), moments.since(stopped.t))
     known: dict[str, object] | None = None
     forgotten: int | None = None
     seen = False

@@ -16,7 +16,7 @@ from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import CellAnalysis, Outcome, worst
-from netdiag.analysis.moments import Moments, faults_of
+from netdiag.analysis.moments import Moments, by_fault, faults_of
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.recording import read_events
@@ -172,6 +172,8 @@ def _missed(name: str, told: Mapping[str, FaultEffect]) -> str | None:
     if effect is None or effect.began_ns is None:
         reason = effect.why_not if effect is not None else None
         return f"fault {name} never took effect: {reason or 'its trigger never came'}"
+    if effect.undone is not None:
+        return f"fault {name} did not do its work: {effect.undone}"
     return None if effect.touched else f"fault {name} took effect but touched no packet"
 
 
@@ -191,7 +193,7 @@ def _client_failed(moments: Moments) -> list[str]:
     """A client that never got to work says nothing about the network."""
     worked = moments.first("client.app", "call") is not None
     garbage = moments.first("client.app", "garbage")
-    exit_ = moments.first("client.app", "exit")
+    exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)
     if not worked and exit_ is not None:
         said = f": {exit_.data.get('said')}" if exit_.data.get("said") else ""
         return [
@@ -203,6 +205,8 @@ def _client_failed(moments: Moments) -> list[str]:
             f"the client never said what it does; it said {garbage.data.get('text')!r}, "
             "which is not a line of the contract in netdiag.clients"
         ]
-    if not worked and moments.first("client.app", "start") is not None and not _unfinished(moments):
+    ended = moments.first("client.app", "exit") is not None
+    started = moments.first("client.app", "start") is not None
+    if not worked and started and not ended and not _unfinished(moments):
         return ["the client said nothing of a call; does it keep the contract in netdiag.clients?"]
     return []

@@ -11,6 +11,7 @@ import errno
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.analysis.model import Notice
+from netdiag.analysis.moments import by_fault, halted
 
 if TYPE_CHECKING:
     from netdiag.analysis.moments import Moments
@@ -38,10 +39,14 @@ def notice(moments: Moments, began: int | None) -> Notice | None:
     """When the client noticed a fault that began at `began` (ns); None: it never did."""
     if began is None:
         return None
+    again = moments.first("client.app", "started")  # a new process cannot notice for the old one
     told = [
         event
         for event in moments.of("client.app", *_WORDS)
-        if event.t >= began and (event.what, event.outcome) != ("connect", "ok")
+        if event.t >= began
+        and (again is None or event.t < again.t)
+        and (event.what, event.outcome) != ("connect", "ok")
+        and not by_fault(event)
     ]
     if not told:
         return None
@@ -129,8 +134,7 @@ def asleep(moments: Moments) -> tuple[str, int] | None:
     sleep.
     """
     last = moments.last("client.app", "sleep")
-    ended = moments.first("client.app", "exit")
-    if last is None or ended is not None or not last.data.get("syscall"):
+    if last is None or halted(moments, "client") is not None or not last.data.get("syscall"):
         return None
     fd = last.data.get("fd")
     return f"{last.data['syscall']}({f'fd {fd}' if fd is not None else ''})", last.t

@@ -47,6 +47,8 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "taken": "'sender label' -> how many frames it took.",
         "injected": "How many frames it made.",
         "why_not": "Why it never took effect, as far as the cable can tell.",
+        "acts": "What was seen to happen to a program, one sentence each.",
+        "undone": "What should have happened to a program and did not.",
     },
     "Notice": {
         "t": "From the fault's beginning.",

@@ -51,7 +51,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class FaultEffect:
-    """What became of one fault: when it began and healed (absolute ns too), and what it touched."""
+    """What became of one fault: when it began and healed (absolute ns too), and what it touched.
+
+    acts: what was seen to happen to a program; undone: what should have and was not.
+    """
 
     name: str
     verb: str
@@ -64,11 +67,13 @@ class FaultEffect:
     taken: Mapping[str, int]
     injected: int
     why_not: str | None
+    acts: tuple[str, ...] = ()
+    undone: str | None = None
 
     @property
     def touched(self) -> int:
-        """How many frames it took or made."""
-        return sum(self.taken.values()) + self.injected
+        """How many frames it took or made, and what it did to a program."""
+        return sum(self.taken.values()) + self.injected + len(self.acts)
 
 
 @dataclass(frozen=True)

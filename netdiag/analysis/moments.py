@@ -5,13 +5,13 @@ Holds the one conversion from CLOCK_MONOTONIC nanoseconds to seconds since the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from netdiag.analysis.model import FaultEffect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netdiag.recording import Event
 
@@ -55,13 +55,36 @@ def _when(numbered: tuple[int, Event]) -> tuple[int, int]:
     return numbered[1].t, numbered[0]
 
 
+def by_fault(event: Event) -> bool:
+    """Whether a program's end is a fault's doing, so that it says nothing of the program."""
+    return event.what == "exit" and event.data.get("fault") is not None
+
+
+def halted(moments: Moments, host: str) -> Event | None:
+    """Why a host's program does not run at the end: its exit, or the signal that stopped it; None
+    when it does (or did when it was last heard of).
+    """
+    why = None
+    for event in moments.of(f"{host}.app", "start", "started", "exit", "signal"):
+        if event.what in ("start", "started") or event.data.get("signal") == "SIGCONT":
+            why = None
+        elif event.what == "exit" or (
+            event.data.get("signal") == "SIGSTOP" and event.outcome == "ok"
+        ):
+            why = event
+    return why
+
+
 def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]:
     """What the cable said of each fault; the summary at the end is missing when the cable was
     killed.
     """
     edges: dict[str, dict[str, Event]] = {}
     summaries: dict[str, dict[str, Any]] = {}
+    acts: dict[str, list[Event]] = {}
     for event in events:
+        if event.what in ("signal", "started"):
+            acts.setdefault(str(event.data.get("fault")), []).append(event)
         if event.lane != "cable" or "fault" not in event.data:
             continue
         name = str(event.data["fault"])
@@ -70,7 +93,9 @@ def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]
         elif event.what == "fault_summary":
             summaries[name] = dict(event.data)
     return tuple(
-        _effect(name, edges.get(name, {}), summaries.get(name, {}), origin)
+        _with_acts(
+            _effect(name, edges.get(name, {}), summaries.get(name, {}), origin), acts.get(name, [])
+        )
         for name in dict.fromkeys((*edges, *summaries))
     )
 
@@ -95,6 +120,22 @@ def _effect(
         injected=injected if isinstance(injected, int) else 0,
         why_not=why_not if isinstance(why_not, str) else None,
     )
+
+
+def _with_acts(effect: FaultEffect, acts: list[Event]) -> FaultEffect:
+    """The same with what was done to a program."""
+    return replace(
+        effect,
+        acts=tuple(_act(one.data) for one in acts if one.outcome == "ok"),
+        undone=next((_act(one.data) for one in acts if one.outcome != "ok"), None),
+    )
+
+
+def _act(data: Mapping[str, object]) -> str:
+    """`SIGSTOP: T (stopped)`, `started again`, `SIGHUP: the program ignores it`."""
+    if "signal" not in data:
+        return "started again"
+    return f"{data['signal']}: {data.get('reason') or data.get('state')}"
 
 
 def _counts(taken: object) -> dict[str, int]:

@@ -193,6 +193,12 @@ def _push(data: dict[str, Any], outcome: str) -> Told:
     return f"{data.get('id')} pushed", "the producer", 0 if outcome == "start" else 2
 
 
+def _signal(data: dict[str, Any], outcome: str) -> Told:
+    if outcome != "ok":
+        return f"{data.get('signal')} had no effect: {data.get('reason')}", "", 0
+    return f"{data.get('signal')} from fault {data.get('fault')}", f"then {data.get('state')}", 0
+
+
 def _sleep(data: dict[str, Any], outcome: str) -> Told:
     del outcome
     fd = f"fd {data['fd']}" if data.get("fd") is not None else ""
@@ -223,6 +229,12 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         0,
     ),
     ("app", "sleep"): _sleep,
+    ("app", "signal"): _signal,
+    ("app", "started"): lambda data, _: (
+        "started again, with nothing in its memory",
+        f"fault {data.get('fault')}",
+        0,
+    ),
     ("app", "ready"): lambda data, _: (f"{data.get('server_name', 'redis')} is ready", "", 2),
     ("kernel", "socket_gone"): lambda data, _: (
         f"socket gone (was {data.get('last_state')}{', orphan' if data.get('orphan') else ''})",

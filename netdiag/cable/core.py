@@ -54,7 +54,7 @@ class Injected:
 @dataclass(slots=True)
 class Decision:
     """What becomes of one frame (`taken` says why it goes no further), and what else happens with
-    it.
+    it; `awaits` names the faults that a host must have met before the frame goes on.
     """
 
     taken: str | None = None
@@ -62,6 +62,7 @@ class Decision:
     notes: list[Note] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
     seen: Observation | None = None
+    awaits: list[str] = field(default_factory=list)
 
 
 class Core:
@@ -162,8 +163,11 @@ class Core:
         (governed, met), (t, side, number) = was, at
         if met:
             self._moved = True
+            waited = run.stage is Stage.WAITING
             governed = run.step_on_packet(t, number)
             decision.notes += self._edges(run, t, number, decision)
+            if waited and run.holds_its_packet:
+                decision.awaits.append(run.fault.name)
         reason = run.take(_HOSTS[1 - side], governed=governed, own=met)
         if reason is not None and decision.seen is not None:
             run.count(decision.seen)

@@ -78,6 +78,15 @@ class FaultRun:
             return self.fault.at.takes_own_packet
         return self.governs and isinstance(self.fault.do.fate(towards), Drop)
 
+    @property
+    def holds_its_packet(self) -> bool:
+        """Whether the packet that began it waits until the host has met the fault.
+
+        A cut would take that packet; a host fault lets it pass, but comes before it.
+        """
+        acts = self.stage is Stage.ACTIVE and self.fault.host is not None
+        return acts and self.fault.at.takes_own_packet
+
     def meets(self, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]) -> bool:
         """Whether this packet meets the trigger that the fault waits for now."""
         waiting = self._waiting

@@ -3,7 +3,8 @@ the tape.
 
 Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded),
 signals (triggers that start a producer) and `seen` (which connections had frames, and their labels,
-so that somebody may look at their sockets); in come the client's events and `stop`. Of two waiting
+so that somebody may look at their sockets); in come the client's events, `done` (a host fault was
+carried out, and the packet that began it may go on) and `stop`. Of two waiting
 frames the older goes first, by the kernel's time stamps, so the order on the tape is the order on
 the wire. A frame whose fate is certain goes on before it is looked at: nobody waits for our
 thoughts.
@@ -18,7 +19,8 @@ import json
 import select
 import struct
 import time
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.cable.core import Core, Decision, Note
 
@@ -39,6 +41,7 @@ _BATCH = 256
 _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
+_HOST_PATIENCE: Final = 1.0  # s; carrying a signal takes a fraction of a millisecond
 _LATE: Final = 200_000  # ns; a frame that waited longer will not be the only one
 _STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
 
@@ -59,6 +62,7 @@ class CableLoop:
         self._seen: dict[int, tuple[Observation, set[Label]]] = {}
         self._seen_at = 0
         self._going = True
+        self._orders: deque[dict[str, Any]] = deque()  # came while a frame waited for a host
 
     def run(self, dropped: Callable[[], tuple[int, int]]) -> int:
         """Forward until told to stop; then write the tape's statistics and report. Returns an exit
@@ -84,7 +88,7 @@ class CableLoop:
                     ordered = True
             self._forward_batch()
             self._tick(time.monotonic_ns())
-            if ordered:  # after the frames that came before it
+            if ordered or self._orders:  # after the frames that came before it
                 self._take_control()
             self._tape.flush()
         self._full = [True, True]
@@ -166,13 +170,17 @@ class CableLoop:
             tape.left(1 - side, leaves, frame)
         else:
             decision = core.frame(t, side, frame, tape.next_number)
+            if decision.awaits:
+                self._act(decision, t)
+                self._await_hosts(set(decision.awaits))
             if decision.taken is None:
                 leaves = self._send(1 - side, frame)
                 tape.arrived(side, t, frame)
                 tape.left(1 - side, leaves, frame)
             else:
                 tape.arrived(side, t, frame, decision.taken)
-        self._act(decision, t)
+        if not decision.awaits:
+            self._act(decision, t)
         core.settle()
         if decision.seen is not None:
             self._saw(decision.seen)
@@ -220,15 +228,40 @@ class CableLoop:
         else:
             known[1].add(seen.label)
 
+    def _await_hosts(self, faults: set[str]) -> None:
+        """Hold the frame until the cell says that these faults have met their host's program, or
+        does not within a second; what else it says meanwhile has its turn later.
+        """
+        limit = time.monotonic() + _HOST_PATIENCE
+        while faults and (patience := limit - time.monotonic()) > 0:
+            if not select.select([self._control], [], [], patience)[0]:
+                return
+            order = self._receive_order()
+            if order is not None and "done" in order:
+                faults.discard(str(order["done"]))
+            elif order is not None:
+                self._orders.append(order)
+                if not order:
+                    return
+
+    def _receive_order(self) -> dict[str, Any] | None:
+        """What the cell says next: None when nothing is there, empty when it has gone."""
+        try:
+            message = self._control.recv(65536)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            message = b""
+        order: dict[str, Any] = json.loads(message) if message else {}
+        return order
+
     def _take_control(self) -> None:
         while self._going:
-            try:
-                message = self._control.recv(65536)
-            except BlockingIOError:
+            order = self._orders.popleft() if self._orders else self._receive_order()
+            if order is None:
                 return
-            except ConnectionError:
-                message = b""
-            order = json.loads(message) if message else {}
+            if "done" in order:
+                continue  # of a fault whose packet did not wait for it
             if "event" in order:
                 now = time.monotonic_ns()
                 self._act(self._core.event(now, order["event"]), now)

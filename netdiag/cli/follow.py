@@ -134,6 +134,11 @@ def _error(event: Event) -> str:
     return " ".join(filter(None, words))
 
 
+def _program(event: Event) -> str:
+    """`client` or `server`: whose program an event is about."""
+    return event.lane.partition(".")[0]
+
+
 def _fault(event: Event) -> str:
     what = f"{_field(event, 'verb', 'it')} at {_field(event, 'trigger', 'its trigger')}"
     return f"fault {_field(event, 'fault')} begins: {what}"
@@ -152,8 +157,10 @@ _WORDS: Final[dict[tuple[str, str], Callable[[Event], str]]] = {
     ("got", "ok"): lambda event: f"client received {_field(event, 'id', 'a message')}",
     ("error", "fail"): lambda event: f"client got {_error(event)}",
     ("disconnect", "info"): lambda _: "client closes its connection",
-    ("exit", "ok"): lambda event: f"client ended, code {_field(event, 'code')}",
-    ("exit", "fail"): lambda event: f"client ended, code {_field(event, 'code')}",
+    ("exit", "ok"): lambda event: f"{_program(event)} ended, code {_field(event, 'code')}",
+    ("exit", "fail"): lambda event: f"{_program(event)} ended, code {_field(event, 'code')}",
+    ("signal", "ok"): lambda event: f"{_program(event)} gets {_field(event, 'signal')}",
+    ("started", "ok"): lambda event: f"{_program(event)} is started again",
     ("push", "ok"): lambda event: f"{_field(event, 'id', 'a message')} pushed",
     ("fault", "start"): _fault,
     ("fault", "ok"): lambda event: f"fault {_field(event, 'fault')} healed",

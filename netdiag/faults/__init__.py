@@ -8,6 +8,7 @@ decided.
 
 from netdiag.faults.fate import PASS, Drop, Fate, Host, Injection, InjectReset, Pass
 from netdiag.faults.fault import FAULTS, Fault, FaultKind, Verb
+from netdiag.faults.host import HostFault, Order, SendSignal, StartAgain
 from netdiag.faults.trigger import (
     CLIENT_EVENTS,
     EVENTS,
@@ -33,11 +34,15 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Host",
+    "HostFault",
     "InjectReset",
     "Injection",
+    "Order",
     "PacketTrigger",
     "Pass",
     "PhaseTrigger",
+    "SendSignal",
+    "StartAgain",
     "TimeTrigger",
     "Trigger",
     "Verb",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from netdiag.faults import blackhole, reset
+from netdiag.faults import blackhole, host, reset
 from netdiag.faults.trigger import Trigger  # noqa: TC001  (pydantic reads annotations)
 from netdiag.units import CLOSED, Duration, Name, did_you_mean, format_duration, shown
 
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
     from netdiag.faults.fate import Fate, Host, Injection
+    from netdiag.faults.host import Order
 
-Verb = blackhole.Blackhole | reset.Reset
+Verb = blackhole.Blackhole | reset.Reset | host.HostFault
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A row of FAULTS. lasts: it is active for a time, so that it can heal."""
+    """A row of FAULTS. lasts: it is active for a time, so that it can heal; main: the parameter
+    that a bare value sets (`freeze: client`)."""
 
     params: type[Any]
     about: str
     decide: Callable[[Any, Host], Fate]
     lasts: bool
+    main: str | None = None
 
 
 FAULTS: dict[str, FaultKind] = {
@@ -38,6 +41,14 @@ FAULTS: dict[str, FaultKind] = {
                            blackhole.decide, lasts=True),
     "reset": FaultKind(reset.Reset, "a RST in the peer's name, once",
                        reset.decide, lasts=False),
+    "freeze": FaultKind(host.Freeze, "the program stands still (SIGSTOP); its kernel goes on",
+                        host.decide, lasts=True, main="host"),
+    "kill": FaultKind(host.Kill, "the program is dead (SIGKILL) until it is started again",
+                      host.decide, lasts=True, main="host"),
+    "restart": FaultKind(host.Restart, "the program is killed and started again at once",
+                         host.decide, lasts=False, main="host"),
+    "signal": FaultKind(host.Signal, "a signal of your choice, once",
+                        host.decide, lasts=False, main="name"),
 }
 _NAMES = {row.params: name for name, row in FAULTS.items()}
 
@@ -52,6 +63,9 @@ def _only_key(raw: object) -> dict[str, Any]:
     (name, params), = raw.items()
     if name not in FAULTS:
         raise ValueError(f"{shown(name)} is not a fault; {did_you_mean(name, tuple(FAULTS))}")
+    main = FAULTS[name].main
+    if main is not None and isinstance(params, str):
+        params = {main: params}
     return {name: {} if params is None else params}
 
 
@@ -74,6 +88,10 @@ class _VerbShape:
         self, core: Any, handler: Any  # noqa: ANN401  (pydantic's contract)
     ) -> dict[str, Any]:
         fields: dict[str, Any] = handler(core["steps"][1])
+        for name, row in FAULTS.items():
+            if row.main is not None:
+                fields["properties"][name] = {"anyOf": [fields["properties"][name],
+                                                        {"type": "string"}]}
         return {"anyOf": [{"enum": list(FAULTS)},
                           {**fields, "additionalProperties": False,
                            "minProperties": 1, "maxProperties": 1}]}
@@ -133,6 +151,15 @@ class Fault:
     def fate(self, to: Host) -> Fate:
         """The fate of a frame on its way to that host while the fault is active."""
         return self.do.fate(to)
+
+    @property
+    def host(self) -> Host | None:
+        """Whose program it happens to; None for a fault of the cable."""
+        return self.do.host if isinstance(self.do, host.HostFault) else None
+
+    def orders(self, edge: str) -> tuple[Order, ...]:
+        """What is to be done to that program when the fault becomes `active`, or has `healed`."""
+        return self.do.orders(edge) if isinstance(self.do, host.HostFault) else ()
 
     def __str__(self) -> str:
         end = f" for {format_duration(self.for_)}" if self.for_ is not None else ""

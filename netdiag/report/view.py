@@ -195,7 +195,8 @@ def _touched(fault: FaultEffect) -> str:
         parts.append(f"took {count(sum(fault.taken.values()), 'frame')}: {_by_sender(fault.taken)}")
     if fault.injected:
         parts.append(f"made {count(fault.injected, 'frame')}")
-    return ", ".join(parts) or "touched no frame"
+    parts += map(plain, fault.acts)
+    return ", ".join(parts) or ("did nothing" if fault.undone else "touched no frame")
 
 
 def _by_sender(taken: Mapping[str, int]) -> str:

@@ -22,6 +22,7 @@ from netdiag.clients.start import client_main
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork, how_it_ended
+from netdiag.run.hosts import own_group
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdiag.catalogue.clients import Client
+    from netdiag.faults import Fault
     from netdiag.recording import CellFiles, Json
     from netdiag.scenario import Cell
     from netdiag.scenario.workload import Workload
@@ -86,7 +88,7 @@ class Bench:
         theirs.setblocking(False)
         cell, lab = self.cell, self.lab
         producers = {str(index): entry.at for index, entry in enumerate(cell.workload.produce)}
-        faults = [fault for fault in cell.faults if fault.client in (None, self.name)]
+        faults = [fault for fault in cell.faults if self._carries(fault)]
         core = Core(faults, cell.workload.commands, producers)
         whose = f", client {self.who}" if self.who else ""
         about = f"netdiag cell {cell.id}{whose}; interface 0 is the client's end, 1 the server's"
@@ -107,6 +109,14 @@ class Bench:
         self.undo.callback(cable.kill)
         return cable, ours
 
+    def _carries(self, fault: Fault) -> bool:
+        """Whether this client's packets and events start the fault. There is one server, so what
+        happens to it happens once: without a client's name it is the first one's cable that counts.
+        """
+        if fault.client is None and fault.host == "server":
+            return self.name == next(iter(self.cell.clients))
+        return fault.client in (None, self.name)
+
     def server(self, addresses: Sequence[str]) -> Child:
         """Start the server, listening on these addresses; it is ready when `admin` returns."""
         log = self._log("server.log")
@@ -120,10 +130,11 @@ class Bench:
                 log=log,
                 unhurried=self.virtual,
             )
-            server = self.lab.start(SERVER, main, "server")
+            server = self.lab.start(SERVER, _in_own_group(main), "server")
         finally:
             os.close(log)
         self.undo.callback(server.kill)
+        own_group(server)
         return server
 
     def admin(self, server: Child, pause: Callable[[int], object]) -> Admin:
@@ -165,11 +176,12 @@ class Bench:
                 log=log,
                 events=writing,
             )
-            client = self.lab.start(CLIENT, _with_a_limit(main), "client")
+            client = self.lab.start(CLIENT, _in_own_group(_with_a_limit(main)), "client")
         finally:
             os.close(writing)
             os.close(log)
         self.undo.callback(client.kill)
+        own_group(client)
         return client, reading
 
     def _log(self, name: str) -> int:
@@ -197,6 +209,16 @@ def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
         "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
         **{name: own[name] for name in sorted(workload.own_settings)},
     }
+
+
+def _in_own_group(main: Callable[[], int]) -> Callable[[], int]:
+    """The same as the leader of a process group, so that a fault reaches all that it starts."""
+
+    def leading() -> int:
+        os.setpgid(0, 0)
+        return main()
+
+    return leading
 
 
 def _with_a_limit(main: Callable[[], int]) -> Callable[[], int]:

@@ -13,11 +13,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
-from netdiag.run.bench import Bench, last_line, server_ended
+from netdiag.run.bench import Bench
+from netdiag.run.hosts import HostFaults
 from netdiag.run.loop import SECOND, Loop
 from netdiag.run.produce import Producer
 from netdiag.run.recorder import Recorder
 from netdiag.run.requeue import Requeue
+from netdiag.run.server import ServerSide
 from netdiag.run.strand import Strand
 from netdiag.run.watch import Pace, ServerWatch
 
@@ -26,14 +28,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdiag.lab import Lab
-    from netdiag.process import Child
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
-    from netdiag.servers.admin import Admin, Answer
 
 _LAST_ANSWERS = SECOND
 _CABLE_DONE = 3 * SECOND
-_SERVER_FACTS = ("server_name", "redis_version", "valkey_version", "process_id", "tcp_port")
 
 
 class CellRun:
@@ -57,6 +56,7 @@ class CellRun:
         self._looks_at = 0
         self._recorder = Recorder(files.events)
         self._loop = Loop()
+        self._hosts = HostFaults(cell.faults)
         self._end = 0
         self._lasts = round(cell.duration * SECOND)
         self._began = False
@@ -87,16 +87,19 @@ class CellRun:
             ]
             for bench in benches:
                 recorder = Recorder(self._files.events, who=bench.who)
-                self._strands.append(Strand(bench, self._loop, recorder, self))
+                self._strands.append(Strand(bench, self._loop, (recorder, self._recorder), self))
             for strand in self._strands:
                 strand.start_cable()
-            server = benches[0].server([bench.server_address for bench in benches])
-            self._loop.on_readable(server.pidfd, lambda: self._server_ended(server))
-            self._watch_server(benches[0], server)
-            clients = [strand.start_client() for strand in self._strands]
+            addresses = [bench.server_address for bench in benches]
+            self._server = ServerSide(
+                benches[0], addresses, self._loop, self._recorder, self.failed
+            )
+            self._watch_server()
+            for strand in self._strands:
+                strand.start_client()
             self._slow_tick()
             self._serve()
-            self._finish((*clients, server))
+            self._finish()
 
     def _serve(self) -> None:
         """Serve until the cell's duration, counted from the client's first SYN, is over."""
@@ -109,6 +112,11 @@ class CellRun:
     def signalled(self, entry: int) -> None:
         """A producer's trigger was met (at several cables: the first one counts)."""
         self._producer.start(entry)
+
+    def server_fault(self, fault: str, edge: str) -> None:
+        """A fault of the server's program: carried out here, because the clients share it."""
+        self._hosts.carry_out(fault, edge, self._server.program)
+        self.changed()
 
     def began(self, t: int) -> None:
         """Frames pass: the cell's duration counts from the first of them."""
@@ -149,15 +157,15 @@ class CellRun:
         if self._failure:
             raise LabError(self._failure)
 
-    def _watch_server(self, bench: Bench, server: Child) -> None:
+    def _watch_server(self) -> None:
         def pause(until: int) -> None:
             self._loop.run(until=until)
             self._check()
 
-        watching = self._served(bench.admin(server, pause))
+        watching = self._server.admin(pause)
         self._server_watch = ServerWatch(watching, self._loop, self._recorder)
-        self._producing = self._served(bench.admin(server, pause))
-        self._producing.ask(self._server_told, "INFO", "server")
+        self._producing = self._server.admin(pause)
+        self._server.ask_who_it_is()
         workload = self._cell.workload
         self._producer = Producer(self._producing, self._loop, self._recorder, workload=workload)
         self._producer.prepare()
@@ -165,27 +173,6 @@ class CellRun:
             Requeue(
                 self._producing, self._loop, self._recorder, names=workload.names
             ).every(workload.reaper)
-
-    def _served(self, admin: Admin) -> Admin:
-        self._loop.on_readable(admin.fileno(), lambda: self._admin_ready(admin))
-        return admin
-
-    def _admin_ready(self, admin: Admin) -> None:
-        if not admin.ready():
-            self._loop.forget(admin.fileno())
-            self._recorder.note("server.app", "admin_closed", "fail")
-
-    def _server_told(self, answer: Answer) -> None:
-        text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
-        info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        facts = {name: info[name] for name in _SERVER_FACTS if name in info}
-        self._recorder.record("server.app", "ready", "ok", facts)
-
-    def _server_ended(self, server: Child) -> None:
-        self._loop.forget(server.pidfd)
-        log = self._files.logs / "server.log"
-        self._recorder.note("server.app", "exit", "fail", code=server.wait(), said=last_line(log))
-        self.failed(server_ended(server, log))
 
     def _slow_tick(self) -> None:
         self._look()
@@ -201,7 +188,7 @@ class CellRun:
         for strand in self._strands:
             strand.look()
 
-    def _finish(self, programs: tuple[Child, ...]) -> None:
+    def _finish(self) -> None:
         """Look at everything once more, let the cables end their tapes, then end the programs."""
         self._look()
         for strand in self._strands:
@@ -212,8 +199,9 @@ class CellRun:
         for strand in self._strands:
             strand.stop_cable()
         self._loop.run(until=time.monotonic_ns() + _CABLE_DONE)
-        for program in programs:
-            program.kill()
+        for strand in self._strands:
+            strand.end_client()
+        self._server.program.child.kill()
         if not all(strand.tape_done for strand in self._strands):
             self.failed("the cable did not end its tape within 3 s; run it again")
         self._check()

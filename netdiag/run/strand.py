@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from netdiag.clients.start import library_version
 from netdiag.process import how_it_ended
 from netdiag.run.bench import last_line
+from netdiag.run.hosts import HostFaults, Program
 from netdiag.run.listen import ClientVoice
 from netdiag.run.loop import MILLISECOND, Loop
 from netdiag.run.watch import SleepWatch, SocketWatch
@@ -32,6 +33,9 @@ class Ear(Protocol):
 
     def signalled(self, entry: int) -> None:
         """A producer's trigger was met at this strand's cable."""
+
+    def server_fault(self, fault: str, edge: str) -> None:
+        """A fault of the server's program has begun or healed."""
 
     def began(self, t: int) -> None:
         """Frames passed at `t` (ns); the first ones start the cell's clock."""
@@ -55,11 +59,15 @@ class Ear(Protocol):
 class Strand:
     """One client and its cable; `start_cable`, then `start_client`, at the end `stop_cable`."""
 
-    def __init__(self, bench: Bench, loop: Loop, recorder: Recorder, ear: Ear) -> None:
+    def __init__(
+        self, bench: Bench, loop: Loop, recorders: tuple[Recorder, Recorder], ear: Ear
+    ) -> None:
+        """`recorders`: for what belongs to this client, and for what belongs to all."""
         self._bench = bench
         self._loop = loop
-        self._recorder = recorder
+        self._recorder, self._shared = recorders
         self._ear = ear
+        self._hosts = HostFaults(bench.cell.faults)
         self._worked = False
         self.tape_done = False
 
@@ -72,8 +80,21 @@ class Strand:
             self._bench.lab, self._loop, self._recorder, on_death=lambda _: self._ear.changed()
         )
 
-    def start_client(self) -> Child:
+    def start_client(self) -> None:
         """Start the program under test."""
+        self._program = Program("client.app", self._start_client(), self._recorder, self._again)
+
+    def _again(self) -> Child:
+        """The program once more, after a fault has ended it."""
+        client = self._start_client()
+        self._ear.changed()
+        return client
+
+    def end_client(self) -> None:
+        """Kill the program, as it is now."""
+        self._program.child.kill()
+
+    def _start_client(self) -> Child:
         client, reading = self._bench.client()
         self._recorder.note(
             "client.app",
@@ -119,11 +140,18 @@ class Strand:
         voice.last_words()
         code = client.wait()
         said = last_line(self._bench.client_log)
-        self._recorder.note("client.app", "exit", "fail" if code else "ok", code=code, said=said)
+        by = self._program.ended_by
+        self._recorder.record(
+            "client.app",
+            "exit",
+            "fail" if code else "ok",
+            {"code": code, "said": said, **({} if by is None else {"fault": by})},
+        )
         self._sockets.look_at_all()
         self._ear.changed()
-        if not self._worked:
+        if not self._worked and by is None:
             self._ear.useless()
+        self._program.ended()
 
     def _tell_cable(self, order: dict[str, object]) -> None:
         if self._cable.poll() is None:
@@ -149,9 +177,7 @@ class Strand:
 
     def _cable_said(self, said: dict[str, Any]) -> None:
         if "note" in said:
-            self._recorder.record("cable", said["note"], said["outcome"], said["data"], t=said["t"])
-            if said["note"] == "fault":
-                self._sockets.look_at_all()
+            self._noted(said)
         elif "signal" in said:
             self._ear.signalled(int(said["signal"]))
         elif "seen" in said:
@@ -161,6 +187,22 @@ class Strand:
         elif "done" in said:
             self.tape_done = True
             self._ear.settled()
+
+    def _noted(self, said: dict[str, Any]) -> None:
+        """Record what the cable noted, and do at a host what a fault has just ordered there."""
+        data = said["data"]
+        host = self._hosts.host(data.get("fault", ""))
+        recorder = self._shared if host == "server" else self._recorder
+        recorder.record("cable", said["note"], said["outcome"], data, t=said["t"])
+        if said["note"] != "fault":
+            return
+        if host == "client":
+            self._hosts.carry_out(data["fault"], data["edge"], self._program)
+        elif host == "server":
+            self._ear.server_fault(data["fault"], data["edge"])
+        if host is not None:
+            self._tell_cable({"done": data["fault"]})
+        self._sockets.look_at_all()
 
     def _frames_passed(self, t: int, rows: list[list[Any]]) -> None:
         self._ear.began(t)

@@ -52,6 +52,10 @@ STORIES: Final[Mapping[str, Story]] = {
 }
 
 
+CLOCKS: Final[Mapping[str, tuple[str, ...]]] = {"freeze": ("read_timeout",), "kill": ()}
+"""For faults of a program: the clocks that run. A frozen one's kernel answers keepalive."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """The answers. Seconds throughout; None: never, none or off."""
@@ -100,9 +104,10 @@ def _message(answers: Draft, story: Story, heals: float | None) -> tuple[str, st
     """When a message is pushed before the healing, and why."""
     if story.message:
         return f"{MESSAGE_AT:g}s", "brings the phase about"
-    if answers.phase == "blocked" and FAULTS[answers.fault].lasts:
+    if answers.phase == "blocked" and FAULTS[answers.fault].lasts and answers.fault != "kill":
         after = min(1.0, (heals or 2.0) / 2)
-        return f"{{event: active, after: {after:g}s}}", "the cut takes its reply"
+        why = "no reply yet" if answers.fault in CLOCKS else "the cut takes its reply"
+        return f"{{event: active, after: {after:g}s}}", why
     return None
 
 
@@ -123,10 +128,15 @@ def clock(answers: Draft) -> tuple[str, float] | None:
     }
     running = [
         (name, length)
-        for name in STORIES[answers.phase].clocks
+        for name in _clocks(answers)
         if (length := lengths[name]) is not None and length <= _LONGEST_WAIT
     ]
     return min(running, key=lambda one: one[1], default=None)
+
+
+def _clocks(answers: Draft) -> tuple[str, ...]:
+    clocks = STORIES[answers.phase].clocks
+    return clocks and CLOCKS.get(answers.fault, clocks)
 
 
 def _told_before(answers: Draft, heals: float) -> bool:
@@ -144,6 +154,8 @@ def _expected(answers: Draft, story: Story, heals: float | None) -> Expected:
         return _of_blackhole(answers, story, heals)
     if answers.fault == "reset":
         return _of_reset(answers)
+    if answers.fault == "freeze":
+        return {"detected_within": _detected(answers, clock(answers), heals)}
     return {"detected_within": ("any", "measured and shown; write a bound to judge it")}
 
 
@@ -212,6 +224,11 @@ def _about(answers: Draft, story: Story) -> str:
     told = clock(answers)
     if not FAULTS[answers.fault].lasts:
         return f"The connection meets a {answers.fault} in the phase {answers.phase}."
+    if answers.fault == "kill":
+        return (
+            f"The server is killed in the phase {answers.phase}. Its kernel closes the connection, "
+            "which tells the client at once."
+        )
     heals = "that does not end"
     if answers.heal_after is not None:
         heals = f"of {format_duration(answers.heal_after)}"

@@ -41,9 +41,13 @@ class Admin:
     """
 
     def __init__(self, scratch: Path, name: str) -> None:
+        self._where = scratch, name
+        self._dial()
+
+    def _dial(self) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            _connect(self.socket, scratch, name)
+            _connect(self.socket, *self._where)
         except OSError:
             self.socket.close()
             raise
@@ -52,6 +56,15 @@ class Admin:
         self._waiting: deque[Callable[[Answer], None]] = deque()
         self._unsent = bytearray()
         self._open = True
+
+    def dial_again(self) -> None:
+        """Connect to a server that was started again; questions without an answer are forgotten.
+
+        Raises OSError as the first time.
+        """
+        self.socket.close()
+        self._open = False
+        self._dial()
 
     def fileno(self) -> int:
         return self.socket.fileno()

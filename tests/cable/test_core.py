@@ -8,6 +8,7 @@ from pytest import param
 
 from netdiag.faults import EventTrigger, Fault, PacketTrigger, PhaseTrigger, TimeTrigger
 from netdiag.faults.blackhole import Blackhole
+from netdiag.faults.host import Freeze
 
 from .play import CONVERSATION, SECOND, Play, cut, fin
 
@@ -45,6 +46,19 @@ def test_after_a_delay_the_phases_packet_is_delivered_and_the_cut_comes_later(
     play.wait(1.2)
     assert play.line("> again").endswith("x")
     assert play.edges == ["cut active -"]
+
+
+@pytest.mark.parametrize(("phase", "step", "delivered"), TABLE)
+def test_a_fault_of_a_program_takes_nothing_but_comes_before_the_packet_a_cut_would_take(
+    phase, step, delivered
+):
+    play = Play(Fault(name="ice", at=PhaseTrigger(phase=phase), do=Freeze(), for_=1.0))
+    assert all(play.line(line).endswith("ok") for line in STEPS)
+    awaits = [decision.awaits for decision in play.decisions]
+    own = [] if delivered else ["ice"]
+    assert awaits == [[]] * step + [own] + [[]] * (len(STEPS) - step - 1)
+    play.wait(1.2)
+    assert play.edges == [f"ice active {1 + 2 * step}", "ice healed -"]
 
 
 HANDSHAKE = "> S ok\n< SA ok\n> A ok\n"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pytest import param
 
-from netdiag.faults import FAULTS, PASS, Drop, Fault, InjectReset
+from netdiag.faults import FAULTS, PASS, Drop, Fault, InjectReset, SendSignal, StartAgain
 
 read = TypeAdapter(Fault).validate_python
 GONE = Drop("blackhole")
@@ -24,6 +24,9 @@ TO_CLIENT, TO_SERVER = InjectReset("client"), InjectReset("server")
           id="the client alone"),
     param({"reset": {"to": "server"}}, (TO_SERVER,), PASS, PASS, "reset to server",
           id="the server alone"),
+    param("freeze", (), PASS, PASS, "freeze the server", id="a program, not its packets"),
+    param({"kill": "client"}, (), PASS, PASS, "kill the client", id="a bare value"),
+    param({"signal": "usr1"}, (), PASS, PASS, "SIGUSR1 to the server", id="a signal"),
     param({"reset": None}, (TO_CLIENT, TO_SERVER), PASS, PASS, "reset", id="no parameters"),
 ])
 def test_each_fault_decides(do, once, to_server, to_client, shown) -> None:
@@ -52,6 +55,10 @@ def test_a_fault_ends_by_a_trigger_or_after_a_time(more, shown, heals) -> None:
     ({"do": "blackhoel"}, "did you mean 'blackhole'?"),
     ({"do": {"blackhole": {}, "reset": {}}}, "a mapping is not a fault"),
     ({"do": 3}, "3 is not a fault; write one of blackhole, reset"),
+    ({"do": {"signal": "KILL"}}, "'KILL' has a fault of its own"),
+    ({"do": {"signal": "SIGFOO"}}, "'SIGFOO' is not a signal"),
+    ({"do": {"freeze": "nobody"}}, "write one of: client, server"),
+    ({"do": "restart", "for": 1}, "restart is over at once"),
     ({"do": {"reset": {"to": "nobody"}}}, "write one of: both, client, server"),
     ({"do": {"reset": 3}}, "should be a dictionary"),
     ({"do": "reset", "name": "a b"}, "not a name"),
@@ -60,6 +67,22 @@ def test_what_makes_no_sense_is_refused(written: dict[str, object], what: str) -
     with pytest.raises(ValidationError) as refusal:
         read({"at": "blocked", **written})
     assert what in str(refusal.value)
+
+
+STOP, CONT, KILL = SendSignal("SIGSTOP"), SendSignal("SIGCONT"), SendSignal("SIGKILL")
+
+
+@pytest.mark.parametrize(("do", "host", "begins", "heals"), [
+    param("freeze", "server", (STOP,), (CONT,), id="freeze and thaw"),
+    param({"kill": "client"}, "client", (KILL,), (StartAgain(),), id="dead for a time"),
+    param("restart", "server", (KILL, StartAgain()), (), id="dead for a moment"),
+    param({"signal": {"name": "HUP", "host": "client"}}, "client", (SendSignal("SIGHUP"),), (),
+          id="any signal"),
+    param("blackhole", None, (), (), id="no program is meant"),
+])
+def test_what_a_fault_orders_at_a_host(do, host, begins, heals) -> None:
+    fault = read({"at": "blocked", "do": do})
+    assert (fault.host, fault.orders("active"), fault.orders("healed")) == (host, begins, heals)
 
 
 def test_every_kind_of_fault_can_be_written_by_its_name_alone() -> None:

@@ -76,6 +76,10 @@ def expected(**answers: Any) -> dict[str, str]:
     param({"phase": "reply_in_flight", "read_timeout": 3.0}, "lost", "1", id="a lost reply"),
     param({"phase": "reply_in_flight", "keepalive": None}, "lost", "0", id="a late reply"),
     param({"fault": "reset"}, "detected_within", "1s", id="a reset"),
+    param({"fault": "freeze"}, "detected_within", "never", id="its kernel answers keepalive"),
+    param({"fault": "freeze", "read_timeout": 3.0}, "detected_within", "read_timeout + 1s",
+          id="but no read"),
+    param({"fault": "kill"}, "detected_within", "any", id="a dead server"),
 ])
 def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) -> None:
     assert expected(**answers)[kind] == bound

@@ -1,0 +1,127 @@
+"""Host faults on real programs: the signal comes at its packet, its effect is seen, it heals."""
+
+from __future__ import annotations
+
+import pytest
+from pytest import param
+
+from netdiag.analysis import Outcome, analyse
+from netdiag.catalogue.clients import Keepalive, RedisPyClient, RedisPySettings
+from netdiag.errors import LabError
+from netdiag.faults import EventTrigger, Fault, PhaseTrigger
+from netdiag.faults.host import Freeze, HostFault, Kill, Restart, Signal
+from netdiag.recording import read_events
+from netdiag.run.front import run_plan
+from netdiag.scenario import Cell, Plan
+from netdiag.scenario.workload import Produce, Workload
+from netdiag.tcp.pcapng import OUTBOUND, Packet, read_pcapng
+
+REQUEST = PhaseTrigger(phase="request_in_flight")
+BLOCKED = PhaseTrigger(phase="blocked")
+SETTINGS = RedisPySettings(
+    read_timeout=None, keepalive=Keepalive(idle=1, interval=1, count=1), connect_timeout=2, retry=0
+)
+
+
+def fault(do: HostFault, at: PhaseTrigger, lasts: float | None) -> Fault:
+    return Fault(name="f", at=at, do=do, for_=lasts)
+
+
+CELLS = {
+    "freeze-server": fault(Freeze(), REQUEST, 3.5),
+    "freeze-client": fault(Freeze(host="client"), BLOCKED, 1.0),
+    "kill-server": fault(Kill(), BLOCKED, 1.0),
+    "kill-client": fault(Kill(host="client"), BLOCKED, 1.0),
+    "restart-server": fault(Restart(), BLOCKED, None),
+    "term-client": fault(Signal(name="SIGTERM", host="client"), BLOCKED, None),
+    "ignored": fault(Signal(name="SIGPIPE", host="client"), BLOCKED, None),
+}
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    cells = tuple(
+        Cell(
+            id=name,
+            index=index,
+            seed=1,
+            clients={"client": RedisPyClient(settings=SETTINGS)},
+            workload=Workload(
+                produce=(
+                    Produce(at=EventTrigger(event="active", after=0.5)),
+                    Produce(at=EventTrigger(event="active", after=4.0)),
+                )
+            ),
+            faults=(one,),
+            duration=6.0,
+        )
+        for index, (name, one) in enumerate(CELLS.items())
+    )
+    plan = Plan(scenario="hosts", about="", digest="", seed=1, cells=cells)
+    try:
+        out = tmp_path_factory.mktemp("hosts")
+        made = run_plan(plan, out=out, jobs=len(CELLS), follow=lambda _: None).recording
+    except LabError as err:
+        pytest.skip(str(err))
+    return made, {cell.id: cell for cell in analyse(made, plan).cells}
+
+
+@pytest.mark.parametrize(
+    ("name", "acts"),
+    [
+        param("freeze-server", ["SIGSTOP: T (stopped)", "SIGCONT: "], id="a frozen server"),
+        param("freeze-client", ["SIGSTOP: T (stopped)", "SIGCONT: "], id="a frozen client"),
+        param("kill-server", ["SIGKILL: ended: SIGKILL", "started again"], id="a killed server"),
+        param("kill-client", ["SIGKILL: ended: SIGKILL", "started again"], id="a killed client"),
+        param("restart-server", ["SIGKILL: ended: SIGKILL", "started again"], id="a restart"),
+        param("term-client", ["SIGTERM: "], id="any signal"),
+    ],
+)
+def test_what_was_done_to_a_program_is_proven(recording, name: str, acts: list[str]) -> None:
+    cell = recording[1][name]
+    (effect,) = cell.faults
+    assert len(effect.acts) == len(acts)
+    assert all(act.startswith(told) for act, told in zip(effect.acts, acts, strict=True))
+    assert cell.outcome is Outcome.PASS
+
+
+def test_a_signal_that_the_program_ignores_makes_the_cell_unknown(recording) -> None:
+    cell = recording[1]["ignored"]
+    assert cell.outcome is Outcome.UNKNOWN
+    assert cell.unknown == ("fault f did not do its work: SIGPIPE: the program ignores it",)
+
+
+def test_the_packet_that_begins_a_freeze_finds_the_program_frozen(recording) -> None:
+    made, cells = recording
+    files = made.cell("freeze-server")
+    events = read_events(files.events)
+    offset = next(event.data["wall_offset"] for event in events if event.what == "cell")
+    stopped = next(event.t for event in events if event.data.get("signal") == "SIGSTOP")
+    number = cells["freeze-server"].faults[0].packet
+    packets = [one for one in read_pcapng(files.tape_of("")) if isinstance(one, Packet)]
+    went_on = packets[number]  # numbers count from 1, and the copy that left comes next
+    assert (went_on.flags, went_on.frame) == (OUTBOUND, packets[number - 1].frame)
+    assert went_on.t_ns - offset > stopped
+
+
+def test_the_kernel_of_a_frozen_server_answers_keepalive_so_nobody_notices(recording) -> None:
+    cell = recording[1]["freeze-server"]
+    assert cell.packets["keepalive_probe"] >= 2  # a single unanswered one would end it
+    assert cell.packets["keepalive_answer"] >= 2
+    assert cell.noticed is None
+    assert [message.fate for message in cell.messages] == ["late", "delivered"]
+
+
+def test_a_server_comes_back_at_its_address_and_the_client_to_it(recording) -> None:
+    for name in ("kill-server", "restart-server"):
+        cell = recording[1][name]
+        assert cell.noticed is not None
+        assert cell.noticed.by == "a FIN from the peer"
+        assert cell.messages[-1].fate == "delivered"
+
+
+def test_the_end_of_a_killed_client_is_no_noticing(recording) -> None:
+    cells = recording[1]
+    assert cells["kill-client"].noticed is None
+    assert cells["term-client"].noticed is None
+    assert cells["kill-client"].messages[-1].fate == "delivered"
