@@ -11,13 +11,15 @@ import mmap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, overload
 
-from netdiag.tcp import scan as s
+from netdiag.tcp import records as s
 from netdiag.tcp.book import BOOK, ROW
 from netdiag.tcp.copies import SIZE as COPIES_SIZE
 from netdiag.tcp.dissect import FIELDS
+from netdiag.tcp.entry import ARGUMENTS, PORTS, REFILL, SCAN
 from netdiag.tcp.fields import SIZE as STATE
-from netdiag.tcp.native import ARGUMENTS, PORTS, REFILL, SCAN, kernel
+from netdiag.tcp.native import kernel
 from netdiag.tcp.rows import POOL
+from netdiag.tcp.scan import HOST
 from netdiag.tcp.tally import Tally
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class Compiled:
         self._walk = Ints(s.SIZE)
         self._wires = Ints(1)
         self._ports = (ctypes.c_uint8 * PORTS)()
-        self._hosts = Ints(len(choice.hosts) * s.HOST)
+        self._hosts = Ints(len(choice.hosts) * HOST)
         self._table = Ints(4 * FIRST_ROOM)
         self._states = Ints(FIRST_ROOM * STATE)
         self._books = Ints(FIRST_ROOM * BOOK)
@@ -233,7 +235,7 @@ class Compiled:
         for index, (family, network, mask) in enumerate(choice.hosts):
             values = (family, *_halves(network, family), *_halves(mask, family))
             for place, value in enumerate(values):
-                self._hosts[index * s.HOST + place] = value
+                self._hosts[index * HOST + place] = value
 
     def _grow(self) -> None:
         """Room for more connections."""

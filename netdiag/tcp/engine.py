@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
+from netdiag.errors import LabError
 from netdiag.tcp.book import COPIES, OWN, SIDE_BOOK
 from netdiag.tcp.choice import choose
 from netdiag.tcp.container import Container
@@ -85,13 +86,20 @@ def analyse_capture(  # noqa: PLR0913 - each is one option of the command
 
 def _engine(container: Container, choice: Choice, compiled: bool | None) -> Engine:
     """Which way: a capture that fits into the first window is small."""
-    if compiled is None:
-        compiled = container.window.size >= SMALL and _pays(container.window.source)
-    if not compiled:
+    wanted = compiled
+    if wanted is None:
+        wanted = container.window.size >= SMALL and _pays(container.window.source)
+    if not wanted:
         return Interpreted(container, choice)
     from netdiag.tcp.compiled import Compiled  # noqa: PLC0415 - for large captures only
 
-    return Compiled(container, choice)
+    try:
+        return Compiled(container, choice)
+    except LabError as err:
+        if compiled is not None:
+            raise
+        container.notes.append(f"read without a compiler, which takes longer: {err}")
+        return Interpreted(container, choice)
 
 
 def _pays(source: Source) -> bool:

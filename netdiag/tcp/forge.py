@@ -15,11 +15,11 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
-from netdiag.tcp import book, dissect, fields, scan
-from netdiag.tcp.native import ARGUMENTS, PORTS, REFILL
+from netdiag.tcp import book, dissect, fields, places, scan
+from netdiag.tcp.entry import ARGUMENTS, PORTS, REFILL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 PACKAGE: Final = "netdiag.tcp"
 LONG: Final = 32  # entries of a table that is looked up by index
@@ -34,7 +34,7 @@ PASSES: Final = (  # what this source needs of numba's pipeline: a third of the 
     ("untyped_passes", "ReconstructSSA"),
     ("typed_passes", "NopythonTypeInference"),
     ("typed_passes", "PreLowerStripPhis"),
-    ("typed_passes", "NativeLowering"),
+    ("typed_passes", "NativeLowering"),  # in whose place stands _lowering's
     ("typed_passes", "NoPythonBackend"),
 )
 
@@ -42,12 +42,6 @@ PASSES: Final = (  # what this source needs of numba's pipeline: a third of the 
 def compile_scan() -> bytes:
     """The entry's name, a line feed, and its object file. Raises LabError when numba cannot."""
     numba: Any = import_module("numba")
-    options = {
-        "error_model": "numpy",
-        "no_cpython_wrapper": True,
-        "no_cfunc_wrapper": True,
-        "pipeline_class": _pipeline(),
-    }
     types = numba.types
     ints, octets, number = types.CPointer(types.int64), types.CPointer(types.uint8), types.int64
     kinds = {"ints": ints, "octets": octets, "number": number}
@@ -55,27 +49,59 @@ def compile_scan() -> bytes:
     collecting = gc.isenabled()
     gc.disable()  # a twentieth of the time, and nothing here is garbage
     try:
+        options = {
+            "error_model": "numpy",
+            "no_cpython_wrapper": True,
+            "no_cfunc_wrapper": True,
+            "pipeline_class": _pipeline(),
+        }
         entry = numba.njit(signature, **options)(_entry(numba, options))
+        (compiled,) = entry.overloads.values()
+        name: str = compiled.fndesc.llvm_func_name
+        return name.encode() + b"\n" + _polished(name, _modules(compiled.library, set()))
+    except (AttributeError, TypeError, RuntimeError, numba.core.errors.NumbaError) as err:
+        why = str(err).strip().partition("\n")[0] or type(err).__name__
+        raise LabError(
+            f"numba {numba.__version__} cannot compile the tracker ({why}); install another "
+            "version of it, or none"
+        ) from err
     finally:
         if collecting:
             gc.enable()
-    (compiled,) = entry.overloads.values()
-    name: str = compiled.fndesc.llvm_func_name
-    return name.encode() + b"\n" + _polished(compiled.library.get_llvm_str())
 
 
-def _polished(text: str) -> bytes:
-    """The object file of numba's LLVM module, as one piece of code.
+def _modules(library: Any, seen: set[int]) -> Iterator[str]:
+    """LLVM's text of a function, then those it calls; each once, and callers first.
+
+    That order matters to the linker, which takes a function only when it is asked for.
+    """
+    if id(library) in seen:
+        return
+    seen.add(id(library))
+    gathered = getattr(library, "gathered", None)
+    if gathered is None:
+        yield str(library._get_module_for_linking())  # what numba itself wrote, calls included
+        return
+    yield from gathered
+    for callee in library.callees:
+        yield from _modules(callee, seen)
+
+
+def _polished(entry: str, modules: Iterable[str]) -> bytes:
+    """The object file of LLVM modules, as one piece of code with one entry.
 
     numba's functions are open to all and count references to their arrays; with one entry, and
     arrays that it does not own, both are in the way: without them it runs three times as fast.
     """
     binding: Any = import_module("llvmlite.binding")
-    text = re.sub(r"^.*call void @NRT_(?:incref|decref)\(.*\n", "", text, flags=re.M)
-    text = text.replace("define linkonce_odr ", "define internal ")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    module = binding.parse_assembly(text)
+    whole = binding.parse_assembly("")
+    for text in modules:
+        whole.link_in(binding.parse_assembly(_COUNTING.sub("", text)))
+    for function in whole.functions:
+        if not function.is_declaration and function.name != entry:
+            function.linkage = "internal"
     machine = binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(),
         features=binding.get_host_cpu_features().flatten(),
@@ -87,38 +113,89 @@ def _polished(text: str) -> bytes:
     builder = binding.create_pass_builder(
         machine, binding.create_pipeline_tuning_options(speed_level=3)
     )
-    builder.getModulePassManager().run(module, builder)
-    outside = {function.name for function in module.functions if function.is_declaration}
+    builder.getModulePassManager().run(whole, builder)
+    outside = {function.name for function in whole.functions if function.is_declaration}
     unknown = {name for name in outside if not name.startswith("llvm.")} - KNOWN_SYMBOLS
     if unknown:
-        raise LabError(
-            "numba compiled the tracker in a way that needs numba at run time "
-            f"({', '.join(sorted(unknown))}); install another version of it, or none"
-        )
-    code: bytes = machine.emit_object(module)
+        raise RuntimeError(f"it needs numba at run time: {', '.join(sorted(unknown))}")
+    code: bytes = machine.emit_object(whole)
     return code
+
+
+_COUNTING: Final = re.compile(r'^.*call void @"?NRT_(?:incref|decref)"?\(.*\n', re.M)
 
 
 def _pipeline() -> Any:
     """A compiler of those passes alone."""
     compiler: Any = import_module("numba.core.compiler")
     machinery: Any = import_module("numba.core.compiler_machinery")
+    passes = [
+        _lowering(machinery)
+        if name == "NativeLowering"
+        else getattr(import_module(f"numba.core.{module}"), name)
+        for module, name in PASSES
+    ]
 
     def define_pipelines(_: Any) -> list[Any]:
         manager = machinery.PassManager("netdiag")
-        for module, name in PASSES:
-            manager.add_pass(getattr(import_module(f"numba.core.{module}"), name), name)
+        for each in passes:
+            manager.add_pass(each, each.__name__)
         manager.finalize()
         return [manager]
 
     return type("Lean", (compiler.CompilerBase,), {"define_pipelines": define_pipelines})
 
 
+def _lowering(machinery: Any) -> Any:
+    """The pass that writes LLVM's text, without making machine code of each function at once.
+
+    numba optimises and links every function with all that it calls, to be called from Python; all
+    of them together are optimised once, in _polished, and that halves the time.
+    """
+    codegen: Any = import_module("numba.core.codegen")
+    lowering: Any = import_module("numba.core.typed_passes").NativeLowering
+    make_function: Any = import_module("numba._dynfunc").make_function
+
+    class Gathering(codegen.CPUCodeLibrary):  # type: ignore[misc]
+        def __init__(self, generator: Any, name: str) -> None:
+            super().__init__(generator, name)
+            self.gathered: list[str] = []
+            self.callees: list[Any] = []
+
+        def add_ir_module(self, module: Any) -> None:
+            self.gathered.append(str(module))
+
+        def add_linking_library(self, library: Any) -> None:
+            library._ensure_finalized()
+            self.callees.append(library)
+
+        def _ensure_finalized(self) -> None:
+            """Never: see _polished."""
+
+    @machinery.register_pass(mutates_CFG=True, analysis_only=False)
+    class Lowering(lowering):  # type: ignore[misc]
+        _name = "netdiag_lowering"
+
+        def run_pass(self, state: Any) -> bool:
+            name = state.func_id.func_qualname
+            state.library = Gathering(state.targetctx.codegen(), name)
+            state.flags.no_compile = True
+            super().run_pass(state)
+            made = state["cr"]
+            module = made.fndesc.lookup_module()
+            mark = make_function(module, name, "", 0, made.env, ())  # callers look it up by this
+            state.targetctx.insert_user_function(mark, made.fndesc, [state.library])
+            state["cr"] = made._replace(cfunc=mark)
+            return True
+
+    return Lowering
+
+
 def _entry(numba: Any, options: dict[str, Any]) -> Callable[..., int]:
     """The function that others call: addresses become arrays."""
     jitted: dict[Any, Any] = {}
     run = _jitted(scan.scan, numba, options, jitted)
-    again = _jitted(scan.refill, numba, options, jitted)
+    again = _jitted(places.refill, numba, options, jitted)
     array = numba.carray
     state_size, book_size, row_size = fields.SIZE, book.BOOK, dissect.FIELDS
 

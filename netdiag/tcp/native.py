@@ -8,7 +8,6 @@ versions, the processor.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import sys
@@ -20,37 +19,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from netdiag.errors import LabError
+from netdiag.tcp.entry import KERNEL
 
 SOURCES: Final = (
-    "account", "acks", "advance", "book", "copies", "dissect", "endings", "episodes", "exchange",
-    "fields", "forge", "holes", "labels", "lifecycle", "lives", "moments", "native", "pools",
-    "resent", "rows", "scan", "speech", "states", "tracker", "wire", "words",
+    "account", "acks", "advance", "book", "copies", "dissect", "endings", "entry", "episodes",
+    "exchange", "fields", "forge", "holes", "labels", "lifecycle", "lives", "moments", "native",
+    "places", "pools", "records", "resent", "rows", "scan", "speech", "states", "tracker", "wire",
+    "words",
 )  # fmt: skip
 MISSING: Final = "the extra `fast` is not installed; pip install 'netdiag[fast]'"
-PORTS: Final = 65536
-SCAN: Final = 0  # what the entry is called for: scan.scan
-REFILL: Final = 1  # scan.refill; `budget` is then the number of connections
-
-# the entry's arguments, in order: addresses of arrays of ints or bytes, and numbers
-ARGUMENTS: Final = {
-    "work": "number",
-    "walk": "ints", "walks": "number",
-    "wires": "ints", "wires_size": "number",
-    "ports": "octets",
-    "hosts": "ints", "hosts_size": "number",
-    "table": "ints", "slots": "number",
-    "states": "ints", "books": "ints", "most": "number",
-    "rows": "ints", "rows_size": "number", "rows_used": "ints",
-    "copies": "ints", "copies_size": "number",
-    "row": "ints",
-    "data": "octets", "size": "number",
-    "budget": "number",
-}  # fmt: skip
-
-# status = kernel(result, exception, *ARGUMENTS): numba's own calling convention
-KERNEL: Final = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * len(ARGUMENTS)
-)
 Kernel = Any  # an instance of KERNEL
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdiag.tcp import native
+from netdiag.errors import LabError
+from netdiag.tcp import engine, native
 from netdiag.tcp.dissect import (
     ACK,
     CUT,
@@ -300,3 +301,20 @@ def test_flows_and_engine_number_connections_alike() -> None:
             assert segment is not None
             flows.feed(item.t_ns, segment)
     assert len(over_lists(data).connections) == len(flows.flows)
+
+
+def test_a_compiler_that_fails_costs_time_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise LabError("numba 9.9 cannot compile the tracker")
+
+    monkeypatch.setattr(engine, "_pays", lambda source: True)
+    monkeypatch.setattr(engine, "SMALL", 0)
+    monkeypatch.setattr("netdiag.tcp.compiled.kernel", fail)
+    path = CAPTURES / "ka_mixed.A.pcap"
+    facts = analyse_capture(path)
+    assert facts.notes == (
+        "read without a compiler, which takes longer: numba 9.9 cannot compile the tracker",
+    )
+    assert facts.connections == analyse_capture(path, compiled=False).connections
+    with pytest.raises(LabError, match="cannot compile"):
+        analyse_capture(path, compiled=True)
