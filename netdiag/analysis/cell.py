@@ -191,7 +191,7 @@ def _unfinished(moments: Moments) -> list[str]:
 
 def _client_failed(moments: Moments) -> list[str]:
     """A client that never got to work says nothing about the network."""
-    worked = moments.first("client.app", "call") is not None
+    worked = moments.first("client.app", "call", "connect") is not None
     garbage = moments.first("client.app", "garbage")
     exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)
     if not worked and exit_ is not None:

@@ -3,24 +3,21 @@
 A new client or server is one row here and one file in `netdiag.clients` or `netdiag.servers`.
 """
 
-from netdiag.catalogue.clients import (
-    CLIENTS,
+from netdiag.catalogue.clients import CLIENTS, Client, ClientKind, ExecClient
+from netdiag.catalogue.hosts import SYSCTLS
+from netdiag.catalogue.patterns import PATTERNS, Pattern
+from netdiag.catalogue.phpredis import PhpRedisClient, PhpRedisSettings
+from netdiag.catalogue.redis_py import (
     REDIS_PY_BACKOFF,
     REDIS_PY_DEFAULTS,
-    UNSET,
     Backoff,
-    Client,
-    ExecClient,
-    Keepalive,
     RedisPyClient,
     RedisPySettings,
-    Unset,
     known_major,
     redis_py_defaults,
 )
-from netdiag.catalogue.hosts import SYSCTLS
-from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.catalogue.servers import REDIS_DEFAULTS, SERVERS, RedisServer, Server
+from netdiag.catalogue.settings import UNSET, Keepalive, Timeouts, Unset, over, written
 
 __all__ = [
     "CLIENTS",
@@ -33,14 +30,20 @@ __all__ = [
     "UNSET",
     "Backoff",
     "Client",
+    "ClientKind",
     "ExecClient",
     "Keepalive",
     "Pattern",
+    "PhpRedisClient",
+    "PhpRedisSettings",
     "RedisPyClient",
     "RedisPySettings",
     "RedisServer",
     "Server",
+    "Timeouts",
     "Unset",
     "known_major",
+    "over",
     "redis_py_defaults",
+    "written",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -111,11 +112,17 @@ def _shown(text: str) -> str:
 
 def cell_settings(cell: Cell) -> Iterator[tuple[str, str]]:
     """(path, value) of everything that somebody wrote for a cell, as text."""
+    from netdiag.catalogue.settings import written  # noqa: PLC0415 - imports when called
+
     for name, client in cell.clients.items():
         path = "client" if cell.clients.keys() == {"client"} else f"clients.{name}"
         yield f"{path}.kind", client.kind
-        for setting in sorted(client.settings.model_fields_set):
-            yield f"{path}.{setting}", _value(setting, getattr(client.settings, setting))
+        for one in fields(client):
+            held = getattr(client, one.name)
+            if one.name not in ("kind", "settings") and held != one.default:
+                yield f"{path}.{one.name}", _value(one.name, held)
+        for setting, held in written(client.settings).items():
+            yield f"{path}.{setting}", _value(setting, held)
     yield "server.binary", cell.server.binary or "the embedded Valkey"
     for name, value in cell.server.config.items():
         yield f"server.{name}", str(value)
@@ -139,7 +146,9 @@ def _block(seconds: float) -> str:
 
 def _value(name: str, value: object) -> str:
     """A client's setting as a person reads it."""
-    if name == "keepalive":
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if name == "keepalive" and not isinstance(value, int):
         timings = getattr(value, "timings", None)
         return "off" if timings is None else "{}s idle, {}s apart, {} probes".format(*timings)
     if value is None:
@@ -150,5 +159,11 @@ def _value(name: str, value: object) -> str:
 
 
 _SECONDS: Final = frozenset(
-    {"read_timeout", "connect_timeout", "user_timeout", "health_check_interval"}
+    {
+        "read_timeout",
+        "connect_timeout",
+        "user_timeout",
+        "health_check_interval",
+        "default_socket_timeout",
+    }
 )

@@ -1,45 +1,89 @@
 """What a client's process does: the contract's environment, the events pipe, the log.
 
-A shipped Python client is forked from this process, which has imported its library already (32
-clients must not import 32 times); any other program is executed.
+Each kind of the catalogue has a file here of its own name that knows the rest (see Kind).
 """
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import json
 import os
-import shutil
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from netdiag.catalogue.clients import ExecClient
-from netdiag.errors import LabError
-from netdiag.process import become, settle
+from netdiag.catalogue.settings import Keepalive, written
+from netdiag.process import become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from netdiag.catalogue.clients import Client, RedisPySettings
+    from netdiag.catalogue.clients import Client
 
 
-def settings_json(settings: RedisPySettings) -> dict[str, Any]:
-    """Only what the scenario sets, as the contract has it: durations in seconds, keepalive null or
-    a mapping.
+@dataclass(frozen=True)
+class Start:
+    """What a client is started with. task: the contract's JSON; log, events: descriptors that are
+    open here.
     """
-    every = asdict(settings)
-    return {name: every[name] for name in sorted(settings.model_fields_set)}
+
+    task: dict[str, Any]
+    log: int
+    events: int
+
+    def execute(self, *argv: str) -> int:
+        """In a forked child: become this program, with the contract's environment."""
+        told = {"NETDIAG_CLIENT": json.dumps(self.task), "NETDIAG_EVENTS": str(self.events)}
+        return become(argv, env={**os.environ, **told}, log=self.log, keep=(self.events,))
 
 
-def warm(clients: list[Client]) -> None:
+class Kind(Protocol):
+    """What the file of a kind holds: `netdiag.clients.redis_py` for `redis-py`."""
+
+    def require(self, client: Any) -> None:  # noqa: ANN401 - the kind's own model
+        """Raises LabError, with what to install, when what it needs is not there."""
+
+    def warm(self, client: Any) -> None:  # noqa: ANN401
+        """Import once what every forked client needs."""
+
+    def version(self, client: Any) -> str | None:  # noqa: ANN401
+        """The version of the library under test; None where only the program knows."""
+
+    def main(self, client: Any, start: Start) -> int:  # noqa: ANN401
+        """In a forked child on the client's host: be the client; returns its exit code."""
+
+
+def kind_of(client: Client) -> Kind:
+    """The file that knows how clients of this kind are started."""
+    return cast("Kind", importlib.import_module(f"{__package__}.{client.kind.replace('-', '_')}"))
+
+
+def require(clients: Iterable[Client]) -> None:
+    """Look for everything that these clients need. Raises LabError."""
+    for client in clients:
+        kind_of(client).require(client)
+
+
+def warm(clients: Iterable[Client]) -> None:
     """Import what the shipped clients need, once, before anything is forked."""
-    if not all(isinstance(client, ExecClient) for client in clients):
-        import netdiag.clients.redis_py.driving  # noqa: F401, PLC0415 - the import is the point
+    for client in clients:
+        kind_of(client).warm(client)
 
 
 def library_version(client: Client) -> str | None:
     """The version of the library under test, or None where only the program knows."""
-    return None if isinstance(client, ExecClient) else importlib.metadata.version("redis")
+    return kind_of(client).version(client)
+
+
+def settings_json(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any client's settings
+    """Only what the scenario sets, as the contract has it: durations in seconds, keepalive null or
+    a mapping.
+    """
+    return {
+        name: {one: getattr(value, one) for one in ("idle", "interval", "count")}
+        if isinstance(value, Keepalive)
+        else value
+        for name, value in written(settings).items()
+    }
 
 
 def client_main(
@@ -52,34 +96,17 @@ def client_main(
 ) -> Callable[[], int]:
     """What to run in a forked child on the client's host.
 
-    It writes its events to `events` and its output to `log`, descriptors that are open here. Raises
-    LabError when the program of an `exec` client cannot be found.
+    It writes its events to `events` and its output to `log`. Raises LabError when what the client
+    needs cannot be found.
     """
+    kind = kind_of(client)
+    kind.require(client)
+    mode = getattr(client, "mode", None)
     task = {
         "host": server[0],
         "port": server[1],
+        **({} if mode is None else {"mode": mode}),
         "settings": settings_json(client.settings),
         "workload": dict(workload),
     }
-    env = {**os.environ, "NETDIAG_CLIENT": json.dumps(task), "NETDIAG_EVENTS": str(events)}
-    if isinstance(client, ExecClient):
-        argv = list(client.command)
-        if shutil.which(argv[0]) is None:
-            raise LabError(
-                f"client.command: the program {argv[0]!r} cannot be found; "
-                "give a path or a name on PATH"
-            )
-
-        def execute() -> int:
-            return become(argv, env=env, log=log, keep=(events,))
-
-        return execute
-
-    def consume() -> int:
-        from netdiag.clients.redis_py.driving import consume as redis_py  # noqa: PLC0415
-        from netdiag.clients.redis_py.voice import Voice  # noqa: PLC0415
-
-        settle(log=log)
-        return redis_py(task, Voice(events))
-
-    return consume
+    return lambda: kind.main(client, Start(task, log, events))

@@ -15,8 +15,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.catalogue.clients import ExecClient
-from netdiag.errors import LabError, RecordingError
+from netdiag.clients.start import require
+from netdiag.errors import RecordingError
 from netdiag.process import how_it_ended
 from netdiag.recording import Recording, create, printable
 from netdiag.run.sandbox import Sandbox, sandbox
@@ -87,14 +87,7 @@ def preflight(plan: Plan) -> None:
     """
     for binary in dict.fromkeys(cell.server.binary for cell in plan.cells):
         find_binary(binary)
-    clients = [client for cell in plan.cells for client in cell.clients.values()]
-    programs = [client.command[0] for client in clients if isinstance(client, ExecClient)]
-    for program in dict.fromkeys(programs):
-        if shutil.which(program) is None:
-            raise LabError(
-                f"client.command: the program {program!a} cannot be found; "
-                "install it, or give its path or a name on PATH"
-            )
+    require(client for cell in plan.cells for client in cell.clients.values())
 
 
 def _recording(plan: Plan, out: Path) -> Recording:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FALLS_ASLEEP = 50 * MILLISECOND
 _CHANGES = frozenset({"syn", "fin", "rst", "handshake_ack", "fin_retransmission"})
+_WORK = frozenset({"call", "connect"})
 _SOCKET_WORDS = frozenset({"error", "connect", "disconnect"})
 
 
@@ -129,7 +130,7 @@ class Strand:
 
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
-        self._worked = self._worked or what == "call"
+        self._worked = self._worked or what in _WORK
         self._tell_cable({"event": what})
         self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
         if what in _SOCKET_WORDS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdiag.catalogue.clients import ExecClient
+from netdiag.catalogue.clients import CLIENTS, ExecClient
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.trigger import FAULT_EVENTS, EventTrigger, TimeTrigger, Trigger
 from netdiag.scenario.nodes import Mistake, Node, Place, Table
@@ -130,6 +130,11 @@ def _pattern(cell: Cell, file: CellFile) -> Found:
             yield ("workload", setting), \
                 f"the pattern {workload.pattern} has no '{setting}'; it belongs to " \
                 f"{' and '.join(owners)}"
+    for name, client in cell.clients.items():
+        if workload.pattern not in CLIENTS[client.kind].patterns:
+            known = ", ".join(sorted(CLIENTS[client.kind].patterns))
+            path = ("clients", name) if file.clients else ("client",)
+            yield path, f"a {client.kind} client cannot do '{workload.pattern}'; it knows {known}"
     if workload.reaper is not None and workload.pattern == "xreadgroup" and not workload.block:
         yield ("workload", "reaper"), \
             "a consumer that waits for ever never claims what others left; give it 'block: 5s'"

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from netdiag.catalogue.clients import UNSET, ExecClient, Keepalive, RedisPyClient, RedisPySettings
-from netdiag.catalogue.servers import RedisServer
+from netdiag.catalogue.clients import CLIENTS
+from netdiag.catalogue.servers import SERVERS
+from netdiag.catalogue.settings import UNSET
 from netdiag.faults.fault import FAULTS, Fault
 from netdiag.faults.trigger import EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger
 from netdiag.scenario import expectation as ex
@@ -20,7 +21,8 @@ from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Reaper,
 
 TAG = "$is"
 CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
-    ExecClient, Keepalive, RedisPyClient, RedisPySettings, RedisServer,
+    *(one for row in CLIENTS.values() for one in (row.model, *row.parts)),
+    *(row.model for row in SERVERS.values()),
     Fault, EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger,
     *(row.params for row in FAULTS.values()),
     Exit, LabSettings, Pause, Produce, Reaper, Workload,

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.catalogue.clients import Keepalive
+from netdiag.catalogue.settings import Keepalive
 from netdiag.errors import ScenarioError
 from netdiag.faults.fault import FAULTS
 from netdiag.scenario.draft_text import Sections, text_of

@@ -15,7 +15,7 @@ from netdiag.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netdiag.catalogue.clients import Keepalive
+    from netdiag.catalogue.settings import Keepalive
 
 _WIDTH: Final = 96
 _COMMENT_AT: Final = 34

@@ -9,21 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netdiag.catalogue.clients import (
-    UNSET,
-    Client,
-    Keepalive,
-    RedisPyClient,
-    RedisPySettings,
-    redis_py_defaults,
-)
+from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, Server
+from netdiag.catalogue.settings import UNSET, Keepalive, Timeouts
 from netdiag.scenario.codec import pack, unpack
 from netdiag.scenario.workload import LabSettings, Pause, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netdiag.catalogue.clients import Client
     from netdiag.faults.fault import Fault
     from netdiag.scenario.expectation import Expectation
 
@@ -59,12 +54,9 @@ class Cell:
     def values(self, version: str | None = None) -> dict[str, float | None]:
         """What formulas may speak of: name (formula.NAMES) -> seconds or count; None: it has no
         value. Unset settings are left out unless the library's version tells their default."""
-        settings = self.client.settings
-        if version is not None:
-            settings = settings.over(redis_py_defaults(version))
         after = self.workload.after_error
         found: dict[str, float | None] = {
-            **_settings_values(settings),
+            **_values(self.client.timeouts(version)),
             "block": self.workload.block,
             "pause": after.pause if isinstance(after, Pause) else None,
             "tcp_keepalive": self.server.tcp_keepalive,
@@ -73,7 +65,7 @@ class Cell:
         return found
 
 
-def _settings_values(settings: RedisPySettings) -> dict[str, float | None]:
+def _values(settings: Timeouts) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name in ("read_timeout", "connect_timeout", "user_timeout", "health_check_interval",
                  "retry"):

@@ -18,8 +18,9 @@ from pydantic import GetCoreSchemaHandler, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from netdiag.catalogue.clients import Client, ClientField, RedisPyClient
+from netdiag.catalogue.clients import Client, ClientField  # noqa: TC001
 from netdiag.catalogue.hosts import Sysctls  # noqa: TC001  (pydantic reads annotations)
+from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, ServerField
 from netdiag.faults.fault import Fault  # noqa: TC001
 from netdiag.scenario.bounds import parse_bound, text_of

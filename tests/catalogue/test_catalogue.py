@@ -18,7 +18,9 @@ from netdiag.catalogue import (
     RedisPyClient,
     RedisPySettings,
     RedisServer,
+    over,
     redis_py_defaults,
+    written,
 )
 from netdiag.catalogue.clients import ClientField
 from netdiag.catalogue.hosts import Sysctls
@@ -34,7 +36,7 @@ def test_unset_is_kept_apart_from_null() -> None:
     assert settings.read_timeout is None
     assert settings.keepalive is UNSET
     assert settings.retry == 0
-    assert settings.model_fields_set == {"read_timeout", "connect_timeout", "retry"}
+    assert written(settings).keys() == {"read_timeout", "connect_timeout", "retry"}
     assert settings_of({}).model_fields_set == frozenset()
 
 
@@ -81,14 +83,14 @@ def test_every_version_says_everything_and_its_pauses() -> None:
 
 
 def test_what_was_written_lies_over_the_defaults() -> None:
-    settings = RedisPySettings(read_timeout=None).over(redis_py_defaults("8.1.0"))
+    settings = over(RedisPySettings(read_timeout=None), redis_py_defaults("8.1.0"))
     assert (settings.read_timeout, settings.connect_timeout) == (None, 5.0)
 
 
 def test_the_kind_chooses_the_model() -> None:
     assert client_of({}) == RedisPyClient()
     assert client_of({"kind": "exec", "command": ["php", "c.php"]}).command == ("php", "c.php")
-    assert set(CLIENTS) == {"redis-py", "exec"}
+    assert set(CLIENTS) == {"redis-py", "phpredis", "exec"}
 
 
 @pytest.mark.parametrize(("read", "written", "what"), [

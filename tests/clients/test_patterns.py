@@ -8,8 +8,15 @@ import os
 import pytest
 from pytest import param
 
-from netdiag.clients.redis_py.patterns import Call, Listen, Sleep, Subscribe, consumers, entries
-from netdiag.clients.redis_py.voice import Voice
+from netdiag.clients.programs.redis_py.patterns import (
+    Call,
+    Listen,
+    Sleep,
+    Subscribe,
+    consumers,
+    entries,
+)
+from netdiag.clients.programs.redis_py.voice import Voice
 
 WORKLOAD = {
     "key": "jobs", "consumer": "c", "block": 0.0, "work": 0.0, "after_error": {"pause": 0.5},

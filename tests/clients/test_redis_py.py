@@ -11,9 +11,9 @@ import pytest
 import redis
 from pytest import param
 
-from netdiag.clients.redis_py.connection import connection_options
-from netdiag.clients.redis_py.driving import consume
-from netdiag.clients.redis_py.voice import Voice, describe
+from netdiag.clients.programs.redis_py.connection import connection_options
+from netdiag.clients.programs.redis_py.driving import consume
+from netdiag.clients.programs.redis_py.voice import Voice, describe
 
 IDLE, INTERVAL, COUNT = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytest import param
 
-from netdiag.catalogue.clients import ExecClient, Keepalive, RedisPyClient, RedisPySettings
+from netdiag.catalogue import ExecClient, Keepalive, RedisPyClient, RedisPySettings
 from netdiag.clients.start import client_main, library_version, settings_json
 from netdiag.errors import LabError
 from netdiag.process import fork

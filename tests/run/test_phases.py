@@ -15,7 +15,7 @@ import pytest
 from pytest import param
 
 from netdiag.analysis import Outcome, analyse
-from netdiag.catalogue.clients import RedisPyClient, RedisPySettings
+from netdiag.catalogue import RedisPyClient, RedisPySettings
 from netdiag.errors import LabError
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger, TimeTrigger
 from netdiag.faults.blackhole import Blackhole

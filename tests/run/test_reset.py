@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest import param
 
-from netdiag.catalogue.clients import RedisPyClient, RedisPySettings
+from netdiag.catalogue import RedisPyClient, RedisPySettings
 from netdiag.errors import LabError
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger
 from netdiag.faults.blackhole import Blackhole

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netdiag.catalogue.clients import Keepalive, RedisPyClient, RedisPySettings
+from netdiag.catalogue import Keepalive, RedisPyClient, RedisPySettings
 from netdiag.errors import LabError
 from netdiag.faults import Fault, PhaseTrigger
 from netdiag.faults.blackhole import Blackhole

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.analysis.cell import analyse_cell
 from netdiag.analysis.model import Outcome
-from netdiag.catalogue.clients import ExecClient
+from netdiag.catalogue import ExecClient
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger
 from netdiag.faults.blackhole import Blackhole
 from netdiag.lab.fake import FakeLab, fake_lab

@@ -31,13 +31,9 @@ def consume(task: dict[str, Any], voice: Voice) -> int:
 
         return asyncio.run(_consume_in_asyncio(task, voice))
     settings = task["settings"]
-    pool = redis.ConnectionPool(
-        connection_class=speaking_connection(voice, settings.get("user_timeout")),
-        host=task["host"],
-        port=task["port"],
-        **connection_options(settings),
-    )
-    client = redis.Redis(connection_pool=pool)
+    client = redis.Redis(host=task["host"], port=task["port"], **connection_options(settings))
+    speaking = speaking_connection(voice, settings.get("user_timeout"))
+    client.connection_pool.connection_class = speaking  # the pool keeps Redis' own defaults
     first, *others = consumers(task["workload"], voice, ERRORS)
     if not others:
         return _drive(client, first)
@@ -93,13 +89,10 @@ async def _consume_in_asyncio(task: dict[str, Any], voice: Voice) -> int:
     import redis.asyncio as aio  # noqa: PLC0415 - redis-py 4.2 and later
 
     settings = task["settings"]
-    pool: Any = aio.ConnectionPool(
-        connection_class=speaking_asyncio_connection(voice, settings.get("user_timeout")),
-        host=task["host"],
-        port=task["port"],
-        **connection_options(settings, asyncio=True),
-    )
-    client = aio.Redis(connection_pool=pool)
+    options = connection_options(settings, asyncio=True)
+    client = aio.Redis(host=task["host"], port=task["port"], **options)
+    speaking = speaking_asyncio_connection(voice, settings.get("user_timeout"))
+    client.connection_pool.connection_class = speaking
     running = [
         asyncio.ensure_future(_drive_in_asyncio(client, one))
         for one in consumers(task["workload"], voice, ERRORS)

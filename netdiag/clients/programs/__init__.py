@@ -1,0 +1,1 @@
+"""The programs under test that ship; each keeps the contract of `netdiag.clients`."""
