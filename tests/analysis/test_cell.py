@@ -89,8 +89,8 @@ def spoilt(tmp_path: Path, change: Spoil) -> CellAnalysis:
     param(without("fault", "fault_summary"),
           "fault cut never took effect: its trigger never came", id="missed, and nothing said"),
     param(summary(taken={}), "fault cut took effect but touched no packet", id="touched nothing"),
-    param(lambda events: [*without("call")(events), event(1, "client.app", "exit", "fail", code=1,
-                                                          said="No module named redis")],
+    param(lambda events: [*without("call", "connect")(events), event(
+              1, "client.app", "exit", "fail", code=1, said="No module named redis")],
           "the client ended with code 1 before its first call: No module named redis; see "
           "logs/client.log of the cell", id="the client never began"),
 ])
