@@ -25,7 +25,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 CANNOT_RUN = 127
 
@@ -72,6 +72,11 @@ def call_oneself(name: str) -> None:
     """Set the name that ps and top show; the kernel keeps 15 bytes of it; prctl(2)."""
     shown = ctypes.create_string_buffer(name.encode()[:_LONGEST_NAME])
     _checked(_libc.prctl(_PR_SET_NAME, shown, 0, 0, 0), "prctl")
+
+
+def current_processor() -> int:
+    """The number of the processor that we run on just now; sched_getcpu(3)."""
+    return int(_libc.sched_getcpu())
 
 
 def new_network_namespace() -> int:

@@ -6,6 +6,7 @@ LabError with a sentence that names the log.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdiag.cable.core import Core
@@ -26,12 +28,11 @@ from netdiag.run.hosts import own_group
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin
-from netdiag.servers.redis import PORT, SOCKET, server_main
+from netdiag.servers.redis import PORT, SOCKET, doze, server_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import ExitStack
-    from pathlib import Path
 
     from netdiag.catalogue.clients import Client
     from netdiag.faults import Fault
@@ -152,6 +153,16 @@ class Bench:
                 continue
             self.undo.callback(admin.close)
             return admin
+
+    def let_doze(self, server: Child) -> None:
+        """On a virtual clock: let the server's own timers wait for one another, see `redis.doze`.
+
+        Raises OSError. Source: proc(5), timerslack_ns.
+        """
+        if self.virtual:
+            late = round(doze(self.cell.server, self.cell.workload.block) * SECOND)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the loop hears of it
+                Path(f"/proc/{server.pid}/timerslack_ns").write_text(str(late), encoding="ascii")
 
     def _server_must_live(self, server: Child, limit: int, err: OSError) -> None:
         log = self.files.logs / "server.log"

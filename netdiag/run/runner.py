@@ -22,6 +22,7 @@ from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
 from netdiag.lab.namespaces import namespace_labs
 from netdiag.lab.uml.kernels import host_tick
+from netdiag.lab.uml.processor import hide_counters
 from netdiag.process import (
     CLONE_NEWNS,
     MS_NODEV,
@@ -190,8 +191,10 @@ class CellProcess:
         self._scratch.mkdir(mode=0o700)
         cell = self._cell
         count = len(cell.clients)
+        virtual = self._clock == "virtual"
+        if virtual:
+            hide_counters(self._scratch)
         with namespace_labs(family=cell.lab.ip, clients=count, sysctls=sysctls(cell)) as labs:
-            virtual = self._clock == "virtual"
             made = CellRun(cell, self._files, self._scratch, self._wall_offset, virtual=virtual)
             made.run(labs)
 

@@ -111,3 +111,4 @@ class ServerSide:
         info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         facts = {name: info[name] for name in _FACTS if name in info}
         self._recorder.record("server.app", "ready", "ok", facts)
+        self._bench.let_doze(self.program.child)

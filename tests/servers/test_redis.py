@@ -10,7 +10,7 @@ from pytest import param
 
 from netdiag.catalogue.servers import RedisServer
 from netdiag.errors import LabError
-from netdiag.servers.redis import configuration, find_binary
+from netdiag.servers.redis import configuration, doze, find_binary
 
 
 def lines(*addresses: str, **config: object) -> list[str]:
@@ -83,3 +83,20 @@ def test_without_the_wheel_it_says_what_can_be_done(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(LabError, match="the embedded Valkey is missing"):
         find_binary(None)
+
+
+DOZES = [
+    param(0.0, {}, 4.0, id="it keeps no time itself"),
+    param(5.0, {}, 0.05, id="a blocking command's"),
+    param(3600.0, {}, 4.0, id="never longer"),
+    param(0.0, {"timeout": 60}, 0.6, id="an idle limit"),
+    param(30.0, {"timeout": 60}, 0.3, id="the shorter one"),
+    param(0.0, {"timeout": 0}, 4.0, id="no idle limit"),
+    param(0.0, {"timeout": "60"}, 0.6, id="as text"),
+    param(0.0, {"timeout": "soon"}, 4.0, id="no number: the server will refuse it"),
+]
+
+
+@pytest.mark.parametrize(("block", "config", "late"), DOZES)
+def test_a_server_may_be_late_by_a_hundredth_of_what_it_times(block, config, late):
+    assert doze(RedisServer(config=config), block) == pytest.approx(late)

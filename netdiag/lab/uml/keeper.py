@@ -7,6 +7,7 @@ keeper.
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from netdiag.errors import LabError
 from netdiag.lab.uml.boot import command, surroundings
-from netdiag.lab.uml.console import Guest
+from netdiag.lab.uml.console import Guest, Place
+from netdiag.process import current_processor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,10 +47,10 @@ class Machine:
     virtual: bool
     memory: int = 1024
 
-    def boot(self) -> Guest:
-        """Start one. Raises LabError."""
+    def boot(self, processor: int) -> Guest:
+        """Start one on that processor. Raises LabError."""
         argv = command(self.kernel, self.program, virtual=self.virtual, memory=self.memory)
-        return Guest(argv, surroundings(self.memory))
+        return Guest(argv, surroundings(self.memory), Place(processor, not self.virtual))
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Keeper:
         self._machine = machine
         self._lifeline = lifeline
         self._patience = round(patience * _SECOND)
+        self._processors = _processors()
         self._guests: list[Guest] = []
         self._doubts: dict[Guest, _Doubt] = {}
 
     def boot(self) -> None:
         """Start one more guest; it gets ready and waits. Raises LabError."""
-        self._guests.append(self._machine.boot())
+        processor = self._processors[len(self._guests) % len(self._processors)]
+        self._guests.append(self._machine.boot(processor))
 
     def run(self, order: Mapping[str, Any], cells: Sequence[str], *, cores: int) -> int:
         """Give every guest its share of the cells and wait for all to end. Raises LabError.
@@ -149,6 +153,13 @@ class Keeper:
         """End every guest with all of its processes."""
         for guest in self._guests:
             guest.end()
+
+
+def _processors() -> list[int]:
+    """The processors that we may use, beginning with the one that the scheduler gave us."""
+    ours = sorted(os.sched_getaffinity(0))
+    here = ours.index(current_processor()) if current_processor() in ours else 0
+    return ours[here:] + ours[:here]
 
 
 def _pass_on(complaints: Sequence[str]) -> None:

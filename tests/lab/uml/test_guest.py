@@ -74,9 +74,6 @@ def test_two_hours_of_keepalive_pass_with_all_nine_probes_and_the_reset(
     assert home.litter() == []
 
 
-@pytest.mark.xfail(
-    strict=False, reason="not met yet: the cell's end moves by more than 100 us in some pairs"
-)
 def test_two_runs_on_the_virtual_clock_are_the_same(tmp_path: Path) -> None:
     runs = []
     for name in ("first", "second"):

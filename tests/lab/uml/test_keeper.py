@@ -13,7 +13,7 @@ import pytest
 from netdiag.errors import LabError
 from netdiag.lab.uml import boot
 from netdiag.lab.uml.boot import command, python
-from netdiag.lab.uml.console import Guest
+from netdiag.lab.uml.console import Guest, Place
 from netdiag.lab.uml.keeper import FRONT_GONE, Keeper, Machine, share, standstill
 from netdiag.lab.uml.kernels import Kernel
 
@@ -125,7 +125,7 @@ def test_a_standstill_in_words(runs: list[dict[str, object]] | None, who: str) -
 
 def test_all_processes_of_a_guest_end_with_it(tmp_path: Path) -> None:
     path = kernel(tmp_path, "sleep 1000 & echo $!; wait").path
-    with closing_guest(Guest([str(path)], {})) as guest:
+    with closing_guest(Guest([str(path)], {}, Place(0))) as guest:
         os.set_blocking(guest.fileno(), True)
         child = int(os.read(guest.fileno(), 100))
         pidfd = os.pidfd_open(child)
@@ -181,4 +181,4 @@ def test_memory_that_fits_nowhere_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_kernel_that_cannot_be_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="cannot be run: No such file"):
-        Guest([str(tmp_path / "none")], {})
+        Guest([str(tmp_path / "none")], {}, Place(0))
