@@ -17,6 +17,7 @@ from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import CellAnalysis, Outcome, worst
 from netdiag.analysis.moments import Moments, by_fault, faults_of
+from netdiag.analysis.predicted import Seen, predicted
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.recording import read_events
@@ -86,6 +87,11 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
     noticed = application.notice(moments, began)
     recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
+    about = subject(wire, began)
+    closed = fin_wait1(intervals, wire, moments)
+    foretold, unforetold = predicted(
+        cell, Seen(moments, faults, noticed, closed, sockets, about)
+    )
     facts = Facts(
         values=cell.values(_version(moments)),
         minutes=(moments.end - events[0].t) / 60e9,
@@ -102,10 +108,10 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         ),
         false_timeouts=application.false_timeouts(moments, began),
         errors=_errors(moments, began),
+        predicted=foretold,
     )
     verdicts = judge(cell.expect, facts)
     unknown = _unknown(moments, wire, faults, cell)
-    about = subject(wire, began)
     return CellAnalysis(
         id=cell.id,
         choices=cell.choices,
@@ -116,12 +122,14 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         noticed=noticed,
         recovered=recovered,
         regimes=intervals,
-        fin_wait1=fin_wait1(intervals, wire, moments),
+        fin_wait1=closed,
         zombies=dead,
         messages=messages,
         beliefs=four_beliefs(about, sockets, wire, moments) if about is not None else (),
         beliefs_at=about or "",
         packets=dict(sorted(wire.counts().items())),
+        predicted=foretold,
+        unpredicted=unforetold,
         verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
     )

@@ -32,6 +32,8 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "beliefs": "What each observer holds for true at the end.",
         "beliefs_at": "The connection that `beliefs` speaks of: the client's address and port.",
         "packets": "Label -> how many packets their senders sent with it.",
+        "predicted": "What the settings alone foretold, beside what was measured.",
+        "unpredicted": "What the settings alone do not tell, a sentence each.",
         "verdicts": "One for each expectation, in the scenario's order.",
         "timeline": "Everything that happened, in the order of time.",
     },
@@ -82,6 +84,23 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "client": "The connection: the client's address and port.",
         "since": "Since when the other side does not.",
         "text": "The same in a sentence.",
+    },
+    "Interval": {
+        "low": "Where it begins.",
+        "high": "Where it ends.",
+    },
+    "Predicted": {
+        "what": "noticed (the client finds out), error (its application does), fin_wait1 (how long "
+        "the client's kernel holds the closed socket), server (the server's socket is gone).",
+        "when": "When, from the fault's beginning (fin_wait1: how long): one of these intervals; "
+        "empty: never.",
+        "by": "Which timer or segment does it.",
+        "text": "What it looks like there.",
+        "formula": "How it was reckoned, with the numbers put in.",
+        "source": "Where the rule is written.",
+        "measured": "What was measured; null: it did not happen.",
+        "within": "false: outside of what was foretold, a finding; null: nothing is known.",
+        "why": "Why nothing is known.",
     },
     "Message": {
         "id": "m1, m2, ... in the order of pushing.",

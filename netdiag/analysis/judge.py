@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from netdiag.analysis.kernel import SocketState
-    from netdiag.analysis.model import Message, Notice, Zombie
+    from netdiag.analysis.model import Message, Notice, Predicted, Zombie
     from netdiag.scenario.expectation import Bound, Expectation
 
 _SIGNS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -55,6 +55,7 @@ class Facts:
     connections: int
     false_timeouts: int
     errors: tuple[tuple[str, int | None], ...]
+    predicted: tuple[Predicted, ...] = ()
     findings: tuple[str, ...] | None = None
 
 
@@ -95,6 +96,9 @@ MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
         max(0, facts.connections - 1) / max(facts.minutes, 1e-9)
     ),
     "no_false_timeout": lambda facts, _: float(facts.false_timeouts),
+    "as_predicted": lambda facts, _: float(
+        sum(1 for one in facts.predicted if one.within is False)
+    ),
     "packets": lambda facts, label: float(facts.packets.get(label or "", 0)),
 }
 _TIMES: Final = frozenset({"detected_within", "recovered_within"})
@@ -123,6 +127,11 @@ def _no_sockets(facts: Facts) -> str:
     return "" if facts.sockets else "no kernel's socket was seen"
 
 
+def _nothing_foretold(facts: Facts) -> str:
+    compared = any(one.within is not None for one in facts.predicted)
+    return "" if compared else "nothing that was foretold could be measured in this cell"
+
+
 BLIND: Final[dict[str, Callable[[Facts], str]]] = {
     "detected_within": lambda facts: "" if facts.faulted else "no fault took effect",
     "recovered_within": _no_canary,
@@ -131,6 +140,7 @@ BLIND: Final[dict[str, Callable[[Facts], str]]] = {
     "zombies": _no_sockets,
     "fin_wait1": _no_sockets,
     "open_sockets": _no_sockets,
+    "as_predicted": _nothing_foretold,
     "packets": lambda facts: "" if facts.packets else "no packet was recorded",
 }
 

@@ -128,6 +128,33 @@ class Zombie:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """From one time to another, seconds, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One thing that the settings alone foretold, beside what was measured.
+
+    `when` empty: it was foretold never to happen; `measured` None: it did not happen; `within`
+    None: the cell says nothing about it, and `why` says why not.
+    """
+
+    what: str
+    when: tuple[Interval, ...]
+    by: str
+    text: str
+    formula: str
+    source: str
+    measured: float | None
+    within: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Message:
     """The fate of one message: delivered, late, duplicated, lost or stuck, and in a sentence where
     it went.
@@ -179,8 +206,15 @@ class CellAnalysis:
     beliefs: tuple[Belief, ...] = ()
     beliefs_at: str = ""
     packets: Mapping[str, int] = field(default_factory=dict)
+    predicted: tuple[Predicted, ...] = ()
+    unpredicted: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     timeline: tuple[Entry, ...] = ()
+
+    @property
+    def surprises(self) -> tuple[Predicted, ...]:
+        """What was measured outside of its interval."""
+        return tuple(one for one in self.predicted if one.within is False)
 
     def fated(self, *fates: str) -> tuple[Message, ...]:
         """The messages with one of these fates."""

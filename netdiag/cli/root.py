@@ -34,6 +34,7 @@ _COMMANDS = {
     "new": "Write a scenario to begin with.",
     "validate": "Check scenario files, and print every mistake.",
     "plan": "Show the cells of a scenario and their settings.",
+    "predict": "Predict who will notice a fault and when, from the settings alone.",
     "schema": "Print the JSON Schema of scenarios, or of analyses.",
     "completion": "Print the line that makes a shell complete netdiag's commands.",
 }

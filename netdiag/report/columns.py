@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from netdiag.report.ink import Ink
     from netdiag.report.view import Observation
 
+    _Words = Callable[[ComparisonRow], str]
+
 _SIDE_BY_SIDE: Final = 72
 _THREE_COLUMNS: Final = 110
 _LONGEST_WORD: Final = 18
+_GAP: Final = 3
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,35 @@ class Compared:
         columns = {"cell": _cell, **(_WIDE if wide else _NARROW), **_COMMON}
         table = Table(
             box=box.SIMPLE_HEAD,
-            padding=(0, 2, 0, 0),
+            padding=(0, _GAP - 1, 0, 0),
             pad_edge=False,
             header_style="none",
             show_edge=False,
         )
-        for name, words in columns.items():
-            table.add_column(
-                self.ink.text(name, "bold"), overflow="fold", min_width=self._room(name, words)
-            )
+        widths = self._widths(columns, options.max_width - len("UNKNOWN") - _GAP)
+        for name, width in zip(columns, widths, strict=True):
+            table.add_column(self.ink.text(name, "bold"), overflow="fold", width=width)
         table.add_column(self.ink.text("outcome", "bold"), min_width=len("UNKNOWN"))
         for row in self.rows:
             texts = (self.ink.text(words(row)) for words in columns.values())
             table.add_row(*texts, self.ink.outcome(row.outcome))
         yield table
 
-    def _room(self, name: str, words: Callable[[ComparisonRow], str]) -> int:
-        """As wide as the longest word, so that words stay whole; within reason."""
-        lengths = (cell_len(word) for row in self.rows for word in words(row).split())
-        return min(max((len(name), *lengths)), _LONGEST_WORD)
+    def _widths(self, columns: Mapping[str, _Words], room: int) -> list[int]:
+        """How wide each column is: as its longest word at least, within reason, so that words stay
+        whole; what room is left goes to those that would like to have more."""
+        least, wanted = [], []
+        for name, words in columns.items():
+            cells = [name, *(words(row) for row in self.rows)]
+            longest = max(cell_len(word) for cell in cells for word in cell.split() or [""])
+            least.append(min(longest, _LONGEST_WORD))
+            wanted.append(max(cell_len(line) for cell in cells for line in cell.split("\n")))
+        spare = room - sum(least) - _GAP * len(least)
+        if spare < 0:  # too narrow for whole words
+            return [max(1, own + own * spare // sum(least)) for own in least]
+        wishes = [max(0, wish - own) for wish, own in zip(wanted, least, strict=True)]
+        share = min(1.0, spare / max(1, sum(wishes)))
+        return [own + int(wish * share) for own, wish in zip(least, wishes, strict=True)]
 
 
 def _cell(row: ComparisonRow) -> str:
@@ -92,17 +105,26 @@ def _cell(row: ComparisonRow) -> str:
 
 def _noticed(row: ComparisonRow) -> str:
     told = " ".join(word for word in (row.how, f"({row.timer})") if word not in ("-", "(-)"))
-    return f"{row.noticed}: {told}" if told else row.noticed
+    measured = f"{row.noticed}: {told}" if told else row.noticed
+    return "\n".join(filter(None, (measured, row.noticed_predicted)))
 
 
-_NARROW: Final[dict[str, Callable[[ComparisonRow], str]]] = {"noticed after": _noticed}
-_WIDE: Final[dict[str, Callable[[ComparisonRow], str]]] = {
-    "noticed after": attrgetter("noticed"),
+def _noticed_wide(row: ComparisonRow) -> str:
+    return "\n".join(filter(None, (row.noticed, row.noticed_predicted)))
+
+
+def _fin_wait1(row: ComparisonRow) -> str:
+    return "\n".join(filter(None, (row.fin_wait1, row.fin_wait1_predicted)))
+
+
+_NARROW: Final[dict[str, _Words]] = {"noticed after": _noticed}
+_WIDE: Final[dict[str, _Words]] = {
+    "noticed after": _noticed_wide,
     "how": attrgetter("how"),
     "told by": attrgetter("timer"),
 }
-_COMMON: Final[dict[str, Callable[[ComparisonRow], str]]] = {
-    "FIN-WAIT-1": attrgetter("fin_wait1"),
+_COMMON: Final[dict[str, _Words]] = {
+    "FIN-WAIT-1": _fin_wait1,
     "zombies": attrgetter("zombies"),
     "messages": attrgetter("messages"),
 }

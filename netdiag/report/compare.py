@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netdiag.report.predicted import beside
 from netdiag.report.sentence import by
 from netdiag.report.words import errno_name, plain, span
 
@@ -30,6 +31,8 @@ class ComparisonRow:
     zombies: str
     messages: str
     outcome: Outcome
+    noticed_predicted: str = ""
+    fin_wait1_predicted: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def _row(cell: CellAnalysis, axes: tuple[str, ...]) -> ComparisonRow:
         zombies=_zombies(cell),
         messages=_messages(cell),
         outcome=cell.outcome,
+        noticed_predicted=beside(cell, "noticed"),
+        fin_wait1_predicted=beside(cell, "fin_wait1"),
     )
 
 

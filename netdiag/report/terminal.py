@@ -17,6 +17,7 @@ from netdiag.analysis.model import Outcome
 from netdiag.report.columns import Compared, SideBySide
 from netdiag.report.ink import Ink
 from netdiag.report.lanes import timeline_table, timers_table
+from netdiag.report.predicted import SURPRISE
 from netdiag.report.spread import spread_table
 from netdiag.report.words import count
 
@@ -80,6 +81,8 @@ def _cell(cell: CellView, ink: Ink) -> Iterator[RenderableType]:
         yield from _block(title, timers_table(cell.timers, ink), ink)
     yield Text()
     yield _facts(cell, ink)
+    if cell.predicted or cell.unpredicted:
+        yield from _block("Predicted beside measured", _predicted(cell, ink), ink)
     if cell.verdicts:
         yield from _block("Expectations", _verdicts(cell, ink), ink)
 
@@ -95,6 +98,8 @@ def _head(cell: CellView, ink: Ink) -> Iterator[RenderableType]:
         yield ink.text(f"{axis}: {choice}", "dim")
     for why in cell.unknown:
         yield ink.outcome(Outcome.UNKNOWN, after=f" because {why}")
+    for sentence in cell.surprises:
+        yield ink.told(SURPRISE, "bold yellow", sentence)
     for fault in cell.faults:
         yield ink.text(f"fault {fault.name}: {fault.text}")
 
@@ -126,6 +131,24 @@ def _facts(cell: CellView, ink: Ink) -> Table:
     table.add_column(ratio=1, overflow="fold")
     for name, text in facts:
         table.add_row(ink.text(name, "bold"), ink.text(text))
+    return table
+
+
+def _predicted(cell: CellView, ink: Ink) -> Table:
+    table = _named()
+    for _ in range(2):
+        table.add_column(overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
+    for one in cell.predicted:
+        style = "bold yellow" if one.verdict == SURPRISE else ""
+        table.add_row(
+            ink.text(one.what),
+            ink.text(one.predicted),
+            ink.text(one.measured, "bold"),
+            ink.told(one.verdict, style, one.why) if one.verdict else ink.text(one.why, "dim"),
+        )
+    for why in cell.unpredicted:
+        table.add_row(ink.text("cannot be told"), "", "", ink.text(why))
     return table
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.analysis.model import Outcome
 from netdiag.analysis.spread import spreads
 from netdiag.report.compare import ComparisonView, compared
+from netdiag.report.predicted import PredictedView, predicted_views, surprises
 from netdiag.report.sentence import headline
 from netdiag.report.spread import spread_words
 from netdiag.report.timeline import Gap, Row, routine, rows_of, thinned
@@ -112,6 +113,9 @@ class CellView:
     messages: str
     missing: tuple[MissingMessage, ...]
     packets: str
+    predicted: tuple[PredictedView, ...]
+    unpredicted: tuple[str, ...]
+    surprises: tuple[str, ...]
     verdicts: tuple[VerdictView, ...]
 
 
@@ -169,6 +173,9 @@ def _cell(cell: CellAnalysis) -> CellView:
         messages=_messages(cell.messages),
         missing=_missing(cell.messages),
         packets=", ".join(f"{number} {plain(label)}" for label, number in cell.packets.items()),
+        predicted=predicted_views(cell),
+        unpredicted=tuple(map(plain, cell.unpredicted)),
+        surprises=surprises(cell),
         verdicts=tuple(map(_verdict, cell.verdicts)),
     )
 

@@ -110,6 +110,7 @@ KINDS: dict[str, ExpectationKind] = {
     "open_sockets": ExpectationKind("the client's open sockets at the end", "count"),
     "reconnects_per_minute": ExpectationKind("new connections a minute", "count", "<="),
     "no_false_timeout": ExpectationKind("no timeout while the link was healthy"),
+    "as_predicted": ExpectationKind("every measured time is in the interval that was foretold"),
     "packets": ExpectationKind("packets with this label", "count"),
     "error": ExpectationKind("the error that the application sees"),
     "finding": ExpectationKind("a finding of the analysis"),

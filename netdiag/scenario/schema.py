@@ -93,6 +93,7 @@ _BOUND_SCHEMA: dict[str, Any] = {
     "description": "3s, '<= read_timeout + 1s', 2s .. 4s, [2s, 4s], any, never"}
 _OTHER: dict[str, tuple[Callable[[object], Any], dict[str, Any]]] = {
     "no_false_timeout": (_flag, {"type": "boolean"}),
+    "as_predicted": (_flag, {"type": "boolean"}),
     "error": (_error, {"anyOf": [
         {"type": ["string", "null"]},
         {"type": "object", "properties": {"type": {"type": "string"},

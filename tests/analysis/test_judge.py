@@ -16,7 +16,7 @@ from netdiag.analysis import Analysis, CellAnalysis, Outcome, analyse
 from netdiag.analysis.cell import analyse_cell
 from netdiag.analysis.judge import BLIND, MEASURE, Facts, judge
 from netdiag.analysis.kernel import SocketState
-from netdiag.analysis.model import Message, Notice, Zombie, worst
+from netdiag.analysis.model import Message, Notice, Predicted, Zombie, worst
 from netdiag.cli.show import exit_code
 from netdiag.scenario import Expectation, expand, loads
 from netdiag.scenario.expectation import KINDS, Anything, ErrorIs
@@ -59,6 +59,10 @@ def facts(**changed: Any) -> Facts:
     return replace(FACTS, **changed)
 
 
+def foretold(*, within: bool | None) -> Predicted:
+    return Predicted("noticed", (), "", "", "", "", None, within)
+
+
 ZOMBIE = Zombie("client", CLIENT, 2.0, "")
 STATES = [
     param("detected_within: 4s", {}, PASS, "3.2 s", id="detected, in time"),
@@ -89,6 +93,12 @@ STATES = [
     param("no_false_timeout: true", {"false_timeouts": 2}, FAIL, "2", id="a false timeout"),
     param("no_false_timeout: false", {"false_timeouts": 2}, PASS, "2", id="one is wanted"),
     param("no_false_timeout: false", {}, FAIL, "0", id="one is wanted, none came"),
+    param("as_predicted: true", {"predicted": (foretold(within=True),)}, PASS, "0",
+          id="as predicted"),
+    param("as_predicted: true", {"predicted": (foretold(within=True), foretold(within=False))},
+          FAIL, "1", id="one surprise"),
+    param("as_predicted: true", {"predicted": (foretold(within=None),)}, UNKNOWN,
+          "not measurable", id="nothing that was foretold was measured"),
     param("zombies: 1", {"zombies": (ZOMBIE,)}, PASS, "1", id="a zombie"),
     param("zombies: 0", {"zombies": (ZOMBIE,)}, FAIL, "1", id="a zombie too many"),
     param("zombies: {client: 1}", {"zombies": (ZOMBIE,)}, PASS, "1", id="a zombie's side"),

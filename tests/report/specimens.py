@@ -11,9 +11,11 @@ from netdiag.analysis.model import (
     Entry,
     FaultEffect,
     FinWait1,
+    Interval,
     Message,
     Notice,
     Outcome,
+    Predicted,
     Regime,
     Verdict,
     Zombie,
@@ -34,6 +36,13 @@ def cut(healed: float | None = 20.0, **taken: int) -> FaultEffect:
         healed=healed, packet=29,
         taken={key.replace("_", " ", 1): number for key, number in taken.items()},
         injected=0, why_not=None)
+
+
+def foretold(what: str, when: tuple[Interval, ...], measured: float | None, **more: object,
+             ) -> Predicted:
+    given = {"by": "the kernel's keepalive timer", "text": "TimeoutError", "source": "tcp_timer.c",
+             "formula": "2 + 3 x 1 = 5 s; wheel: 5.03 to 5.06 s", "within": True, **more}
+    return Predicted(what=what, when=when, measured=measured, **given)
 
 
 def opening(port: int) -> tuple[Entry, ...]:
@@ -81,6 +90,8 @@ def zombie() -> CellAnalysis:
             Belief("the application", "asleep in recvfrom(fd 24)", -0.047),
             Belief("the server", "CLIENT LIST has forgotten it", 12.0)),
         beliefs_at=who, packets={"ack": 3, "data": 9, "keepalive_probe": 3, "rst": 1},
+        predicted=(foretold("noticed", (), None, formula="no timer will fire"),
+                   foretold("server", (Interval(11.9, 12.05),), 12.0)),
         verdicts=(Verdict("detected_within: never", Outcome.PASS, "never"),
                   Verdict("stuck: 1", Outcome.PASS, "1")),
         timeline=(*opening(38630), Entry(0.008, "client.kernel", "ESTABLISHED, no timer", SILENT,
@@ -112,6 +123,8 @@ def keepalive() -> CellAnalysis:
             Belief("the application", "asleep in recvfrom(fd 25)", 21.05),
             Belief("the server", "CLIENT LIST has forgotten it", 12.0)),
         beliefs_at=who, packets={"keepalive_probe": 6, "syn_retransmission": 11},
+        predicted=(foretold("noticed", (Interval(5.03, 5.11),), 5.083),
+                   foretold("error", (Interval(5.03, 5.11),), 5.084)),
         verdicts=(Verdict("detected_within: keepalive + 2s", Outcome.PASS, "5.08 s"),),
         timeline=(
             *opening(38636), *probes, Entry(5.08, "client.kernel", "RST", TAKEN, "rst", 34),
@@ -140,6 +153,13 @@ def read_timeout() -> CellAnalysis:
               for step in range(4))),
         fin_wait1=(FinWait1("client", who, 2.96, 26.98, ended=False, orphan=True),),
         beliefs_at=who,
+        predicted=(
+            foretold("noticed", (Interval(2.4, 2.42), Interval(3.1, 3.2)), 2.96, within=False,
+                     by="the client's own timeout", formula="read_timeout 3 s"),
+            foretold("fin_wait1", (Interval(109.4, 111.5),), None, within=None,
+                     why="the cell ended before that"),
+            foretold("error", (Interval(3.1, 3.2),), None, within=False, formula="read_timeout")),
+        unpredicted=("a message is pushed on an event, so when the server replies is open",),
         verdicts=(Verdict("detected_within: 2s", Outcome.FAIL, "2.96 s"),
                   Verdict("fin_wait1: 0", Outcome.FAIL, "1", "the FIN is unacknowledged")),
         timeline=(*opening(38640), *fins, *healing()))
@@ -195,6 +215,7 @@ def hostile(text: str) -> Analysis:
         fin_wait1=(FinWait1(text, text, 0.0, 1.0, ended=True, orphan=True),),
         zombies=(Zombie(text, text, 1.0, text),), messages=(Message(text, text, text),),
         beliefs=(Belief(text, text, 1.0),) * 4, beliefs_at=text, packets={text: 1},
-        verdicts=(Verdict(text, Outcome.FAIL, text, text),),
+        verdicts=(Verdict(text, Outcome.FAIL, text, text),), unpredicted=(text,),
+        predicted=(Predicted(text, (), text, text, text, text, 1.0, False, text),),
         timeline=(Entry(0.0, text, text, text, text),))
     return Analysis(text, text, Outcome.FAIL, (cell, replace(cell, noticed=None)))

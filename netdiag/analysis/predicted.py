@@ -1,0 +1,171 @@
+"""What the settings alone foretold, beside what was measured.
+
+The rule this file guards: a measurement is inside its interval, outside of it, or it says nothing,
+and then a sentence says why: the cell ended too early, or something else came first. What it says
+nothing about is never counted as fulfilled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.analysis.model import Interval, Predicted
+from netdiag.predict import Kernel, predict
+from netdiag.predict.model import ERROR, FIN_WAIT1, NOTICED, SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netdiag.analysis.kernel import SocketState
+    from netdiag.analysis.model import FaultEffect, FinWait1, Notice
+    from netdiag.analysis.moments import Moments
+    from netdiag.predict import Forecast
+    from netdiag.scenario import Cell
+
+_CALM_NS: Final = 150_000_000
+"""No timeout ends sooner after a fault, so until then a kernel tells its first one."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a cell's forecasts are compared with; `subject`: the connection that the fault hit."""
+
+    moments: Moments
+    faults: tuple[FaultEffect, ...]
+    noticed: Notice | None
+    fin_wait1: tuple[FinWait1, ...]
+    sockets: Mapping[tuple[str, str], SocketState]
+    subject: str | None
+
+    @property
+    def length(self) -> float:
+        """Seconds from the origin to the cell's end."""
+        return self.moments.since(self.moments.end)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """When something happened; `lasted`: how long it did not, at least, where it did not."""
+
+    at: float | None
+    lasted: float = 0.0
+    why: str = ""
+
+
+def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str, ...]]:
+    """The forecasts of a cell beside their measurements, and what could not be foretold.
+
+    Each fault is foretold as if it were the only one, so a cell with several compares nothing.
+    """
+    began = [fault for fault in seen.faults if fault.began is not None]
+    kernel, version = _kernel(seen.moments), _version(seen.moments)
+    if kernel is None:
+        return (), ("the recording does not say on which kernel it was made",)
+    if len(cell.faults) != 1 or len(began) != 1:
+        why = "several faults meet" if len(cell.faults) > 1 else "no fault took effect"
+        return (), (f"{why}, so there is nothing to foretell",)
+    foretold = predict(cell, kernel, version=version, rto=_timeouts(seen)).faults[0]
+    rows = tuple(_beside(one, seen) for one in foretold.forecasts)
+    return rows, foretold.unsaid
+
+
+def _kernel(moments: Moments) -> Kernel | None:
+    start = moments.first("netdiag", "cell")
+    told = start.data if start is not None else {}
+    tick, clock = told.get("tick"), told.get("clock")
+    try:
+        return Kernel.of(str(told.get("kernel")), hz=tick if isinstance(tick, int) else None,
+                         virtual=clock == "virtual")
+    except ValueError:
+        return None
+
+
+def _version(moments: Moments) -> str:
+    start = moments.first("client.app", "start")
+    return str(start.data.get("version", "")) if start is not None else ""
+
+
+def _timeouts(seen: Seen) -> dict[str, float]:
+    """Each side's retransmission timeout when the fault began (s), as its kernel tells it.
+
+    It follows from the round trip, which no setting knows.
+    """
+    found: dict[str, float] = {}
+    until = min((one.began_ns for one in seen.faults if one.began_ns is not None), default=0)
+    for event in seen.moments.of(None, "socket"):
+        side, _, kernel = event.lane.partition(".")
+        if kernel != "kernel" or str(event.data.get("client")) != seen.subject:
+            continue
+        rto, calm = event.data.get("rto_ms"), not event.data.get("backoff")
+        if calm and isinstance(rto, int) and rto and event.t <= until + _CALM_NS:
+            found[side] = rto / 1000
+    return found
+
+
+def _beside(one: Forecast, seen: Seen) -> Predicted:
+    measured = _MEASURE[one.what](seen)
+    within, why = _judged(one, measured)
+    pieces = () if one.when is None else one.when.pieces
+    return Predicted(
+        what=one.what,
+        when=tuple(Interval(piece.low, piece.high) for piece in pieces),
+        by=one.by,
+        text=one.text,
+        formula=one.formula,
+        source=one.source,
+        measured=measured.at,
+        within=within,
+        why=why,
+    )
+
+
+def _judged(one: Forecast, measured: _Measured) -> tuple[bool | None, str]:
+    """Whether a measurement is where it was foretold; None and why, when it says nothing."""
+    if measured.why:
+        return None, measured.why
+    if measured.at is not None:
+        return one.when is not None and measured.at in one.when, ""
+    if one.when is None:
+        return True, ""
+    if measured.lasted <= one.when.high:
+        return None, "the cell ended before that"
+    return False, ""
+
+
+def _noticed(seen: Seen) -> _Measured:
+    return _Measured(None if seen.noticed is None else seen.noticed.t, seen.length)
+
+
+def _error(seen: Seen) -> _Measured:
+    began = min((one.began_ns for one in seen.faults if one.began_ns is not None), default=0)
+    for event in seen.moments.of("client.app", "error"):
+        if event.t >= began:
+            return _Measured((event.t - began) / 1e9)
+    return _Measured(None, seen.length)
+
+
+def _fin_wait1(seen: Seen) -> _Measured:
+    for one in seen.fin_wait1:
+        if (one.side, one.client) == ("client", seen.subject):
+            return _Measured(one.seconds if one.ended else None, one.seconds)
+    if seen.noticed is None:
+        return _Measured(None, why="the client closed nothing")
+    return _Measured(0.0)
+
+
+def _server(seen: Seen) -> _Measured:
+    socket = seen.sockets.get(("server", seen.subject or ""))
+    if socket is None:
+        return _Measured(None, why="the server's socket was never seen")
+    if socket.gone is None:
+        return _Measured(None, seen.length)
+    return _Measured(seen.moments.since(socket.gone))
+
+
+_MEASURE: Final[dict[str, Callable[[Seen], _Measured]]] = {
+    NOTICED: _noticed,
+    ERROR: _error,
+    FIN_WAIT1: _fin_wait1,
+    SERVER: _server,
+}

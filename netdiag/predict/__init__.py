@@ -1,0 +1,32 @@
+"""The arithmetic of waiting: settings -> who notices a fault, by which timer, in which interval.
+
+predict    a cell -> its Prediction: `predict`
+model      what is predicted: Prediction, FaultPrediction, Forecast
+situation  in which situation a trigger finds the two ends
+settings   what the two ends wait for
+client     what could end a client's waiting
+server     when a server gives a client up
+healing    what a path that heals in time undoes, and what FIN-WAIT-1 lasts
+resets     what a RST tells
+timers     the kernel's timers: retransmission, keepalive, SYN, persist, FIN-WAIT-2
+kernel     what a kernel is set to, and what its release knows
+words      intervals and formulas in words
+wheel      the timer wheel, which makes each of them an interval
+"""
+
+from netdiag.predict.kernel import Kernel
+from netdiag.predict.model import FaultPrediction, Forecast, Prediction
+from netdiag.predict.predict import predict
+from netdiag.predict.wheel import Span, Wheel
+from netdiag.predict.words import written
+
+__all__ = [
+    "FaultPrediction",
+    "Forecast",
+    "Kernel",
+    "Prediction",
+    "Span",
+    "Wheel",
+    "predict",
+    "written",
+]

@@ -1,0 +1,199 @@
+"""A client's limits and its situation -> what could end its waiting, and when: the candidates.
+
+The rule this file guards: a library's timeout runs in poll(2), which is exact to a thousandth; only
+the kernel's own timers are rounded by the wheel. Whichever comes first is what the client notices.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.predict import timers
+from netdiag.predict.situation import Unpredictable
+from netdiag.predict.wheel import ZERO, Span, either, exactly
+from netdiag.predict.words import ago, gives_up, wheel
+from netdiag.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netdiag.predict.kernel import Kernel
+    from netdiag.predict.settings import Limits
+    from netdiag.predict.situation import Situation
+
+WAKING: Final = Span(0.0, 0.05)
+"""From a timer's end until the program under test has run and said so."""
+POLL_SLACK: Final = 0.001
+"""poll(2) may end a thousandth later than asked (select_estimate_accuracy in fs/select.c)."""
+
+OWN_TIMEOUT: Final = "the client's own timeout"
+POLL: Final = "fs/select.c: select_estimate_accuracy; the library waits in poll(2)"
+TCP_TIMER: Final = "net/ipv4/tcp_timer.c: "
+RST_SOURCE: Final = "net/ipv4/tcp_input.c: tcp_reset; RFC 9293, 3.5.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that ends the waiting. closes: the program closes a socket that is still alive, so
+    that a FIN is left behind; sees: what the application would get."""
+
+    when: Span
+    by: str
+    sees: str
+    formula: str
+    source: str
+    closes: bool = False
+
+
+def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
+    """The library's own limit of one read."""
+    if limits.read is None:
+        return
+    yield Candidate(
+        when=(_polled(limits.read) - since).at_least(0.0) + WAKING,
+        by=OWN_TIMEOUT, sees="TimeoutError: Timeout reading from socket",
+        formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
+        source=POLL, closes=True)
+
+
+def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
+    """Nothing is unacknowledged: keepalive alone asks whether the peer is there."""
+    yield from read_timeout(limits, seen.since)
+    if limits.keepalive is None:
+        return
+    idle, interval, count = limits.keepalive
+    dies = timers.keepalive_dies(kernel, limits.keepalive, limits.user_timeout)
+    quiet = unheard(seen.quiet, idle, interval, kernel)
+    formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
+    if limits.user_timeout:
+        formula = (f"{idle} s idle, then each {interval} s until TCP_USER_TIMEOUT "
+                   f"{format_duration(limits.user_timeout)} has passed; the count is ignored"
+                   f"{wheel(dies)}")
+    yield Candidate(
+        when=(dies - quiet).at_least(0.0) + WAKING, by="the kernel's keepalive timer",
+        sees="TimeoutError ETIMEDOUT: Timeout reading from socket",
+        formula=formula + ago("the peer was heard", quiet),
+        source=TCP_TIMER + "tcp_keepalive_timer")
+
+
+def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
+    """A request is unacknowledged: the retransmission timer governs, keepalive does not probe."""
+    yield from read_timeout(limits, seen.since)
+    dies = timers.data_dies(kernel, limits.user_timeout)
+    yield Candidate(
+        when=dies - seen.since + WAKING, by="the kernel's retransmission timer",
+        sees="TimeoutError ETIMEDOUT: Timeout reading from socket",
+        formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
+        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
+
+
+def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
+    """A SYN is unanswered; the library repeats the dialling itself."""
+    once, formula, source = dialling(limits, kernel)
+    again = limits.retry
+    total = once.times(again + 1) + pauses(limits) + WAKING
+    if again:
+        formula = f"{again + 1} x ({formula}) + the pauses between them"
+    yield Candidate(
+        when=total, sees="TimeoutError: Timeout connecting to server", formula=formula,
+        source=source, by=OWN_TIMEOUT if limits.connect is not None
+        else "the kernel's retransmission timer")
+
+
+def dialling(limits: Limits, kernel: Kernel) -> tuple[Span, str, str]:
+    """How long one attempt to connect lasts when nobody answers; formula and source."""
+    if limits.connect is not None:
+        return (_polled(limits.connect), f"connect_timeout {format_duration(limits.connect)}", POLL)
+    linear = kernel.setting("tcp_syn_linear_timeouts")
+    dies = timers.syn_dies(kernel)
+    return (dies, f"tcp_syn_retries {kernel.setting('tcp_syn_retries')}"
+            + (f" and {linear} linear ones" if linear else "") + wheel(dies),
+            TCP_TIMER + "tcp_write_timeout")
+
+
+def pauses(limits: Limits) -> Span:
+    """The library's pauses between its own repetitions of one thing, all together."""
+    total = ZERO
+    for failures in range(1, limits.retry + 1):
+        total = total + pause(limits, failures)
+        if total.low > 1e6:
+            break
+    return total
+
+
+def pause(limits: Limits, failures: int) -> Span:
+    """One pause: base * 2^failures up to the cap, or drawn from 0 up to that."""
+    longest = min(limits.backoff.cap, limits.backoff.base * 2 ** min(failures, 64))
+    return Span(0.0 if limits.jitter else longest, longest)
+
+
+def dials(limits: Limits, kernel: Kernel) -> Span:
+    """From a failed dial until the library has dialled in vain as often as it may."""
+    return dialling(limits, kernel)[0].times(limits.retry) + pauses(limits)
+
+
+def repetitions(limits: Limits, kernel: Kernel) -> Span:
+    """From the first failure of a command until the library has repeated it as often as it may, and
+    each repetition has dialled in vain as often as that."""
+    once = dialling(limits, kernel)[0]
+    one_round = once.times(limits.retry + 1) + pauses(limits)
+    return one_round.times(limits.retry) + pauses(limits)
+
+
+def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
+    """What comes first; of several that may, all of them in one. None: nothing ever comes."""
+    if not candidates:
+        return None
+    last = min(one.when.high for one in candidates)
+    near = [one for one in candidates if one.when.low <= last]
+    if len(near) == 1:
+        return near[0]
+    when = either([Span(piece.low, min(piece.high, last))
+                   for one in near for piece in one.when.pieces if piece.low <= last])
+    return Candidate(
+        when=when, closes=all(one.closes for one in near),
+        by=" or ".join(dict.fromkeys(one.by for one in near)),
+        sees=" or ".join(dict.fromkeys(one.sees for one in near)),
+        formula="whichever is first: " + "; ".join(one.formula for one in near),
+        source="; ".join(dict.fromkeys(one.source for one in near)))
+
+
+def unheard(quiet: Span, idle: float, interval: float, kernel: Kernel) -> Span:
+    """How long ago the peer was heard, when probes were answered meanwhile.
+
+    An answered probe counts as hearing; so silence longer than `idle` is folded into its remainder.
+    Raises Unpredictable where it is not known whether a last probe was answered.
+    """
+    if quiet.high < idle:
+        return quiet
+    if interval > idle:
+        raise Unpredictable("keepalive probes were answered before the fault, and their interval "
+                            "is longer than the idle time; when the next one comes is open")
+    period = timers.probes(kernel, idle, interval, 1)[0]
+    fewest, most = math.floor(quiet.low / period.high), math.floor(quiet.high / period.low)
+    if fewest != most:
+        return Span(0.0, idle)
+    return (quiet - period.times(most)).at_least(0.0)
+
+
+def probe_times(limits: Limits, kernel: Kernel, quiet: Span) -> list[Span]:
+    """When the client's next keepalive probes leave, unanswered ones only."""
+    if limits.keepalive is None:
+        return []
+    idle, interval, count = limits.keepalive
+    heard = unheard(quiet, idle, interval, kernel)
+    return [at - heard for at in timers.probes(kernel, idle, interval, count)]
+
+
+def _polled(seconds: float) -> Span:
+    return Span(seconds, seconds * (1 + POLL_SLACK))
+
+
+AT_ONCE: Final = exactly(0.0) + WAKING
+
+
+def told(by: str, error: str, when: Span = AT_ONCE) -> Candidate:
+    """A RST that reaches the client."""
+    return Candidate(when=when, by=by, sees=error, formula="the RST arrives", source=RST_SOURCE)

@@ -1,0 +1,115 @@
+"""A fault's end -> when it comes, and what the ends find out by it when nothing told them before.
+
+The rule this file guards: a path that heals in time undoes the kernel's timers, because the next
+copy or probe gets through; the library's own timeout does not care. And a server that has forgotten
+the connection answers that copy or probe with a RST.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.faults.trigger import PacketTrigger, PhaseTrigger, TimeTrigger
+from netdiag.predict import timers
+from netdiag.predict.client import (
+    RST_SOURCE,
+    WAKING,
+    Candidate,
+    earliest,
+    probe_times,
+    read_timeout,
+)
+from netdiag.predict.situation import Unpredictable
+from netdiag.predict.wheel import ZERO, Span, exactly
+
+if TYPE_CHECKING:
+    from netdiag.faults.fault import Fault
+    from netdiag.predict.kernel import Kernel
+    from netdiag.predict.settings import Limits
+    from netdiag.predict.situation import Situation
+
+_FORGOTTEN: Final = "ConnectionError ECONNRESET: Connection reset by peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """When a fault ends: seconds after it began, or after the client closed; both None: it lasts.
+    """
+
+    began: Span | None = None
+    closed: float | None = None
+    open: str = ""
+
+
+def healing(fault: Fault, seen: Situation) -> Healing:
+    """When a fault ends; `open` is a sentence where that does not follow from the settings."""
+    if fault.for_ is not None:
+        return Healing(exactly(fault.for_))
+    end = fault.heal
+    if end is None:
+        return Healing()
+    if isinstance(end, TimeTrigger):
+        return Healing((exactly(end.time) - seen.start).at_least(0.0))
+    if _client_closes(end) and seen.regime != "syn":
+        after = end.after if isinstance(end, PacketTrigger | PhaseTrigger) else 0.0
+        return Healing(closed=after)
+    return Healing(open=f"when the fault ends ('{end}') does not follow from the settings; this "
+                        "holds if it lasts")
+
+
+def _client_closes(end: object) -> bool:
+    if isinstance(end, PacketTrigger):
+        return (end.from_, end.label, end.nth) == ("client", "fin", 1)
+    return isinstance(end, PhaseTrigger) and (end.phase, end.nth) == ("closing", 1)
+
+
+def healed_first(seen: Situation, limits: Limits, kernel: Kernel, healed: Span,
+                 forgot: Span | None, *, messages: bool) -> Candidate | None:
+    """What the client notices although the path healed before anything told it; None: nothing.
+
+    forgot: when the server forgot it, None if it did not before the healing; messages: whether any
+    may come. Raises Unpredictable.
+    """
+    found = list(read_timeout(limits, seen.since)) if seen.regime != "syn" else []
+    if messages and found:
+        raise Unpredictable("the path heals before anything tells the client; what it notices "
+                            "hangs on the message that comes then")
+    if forgot is not None:
+        found += _answered_by_reset(seen, limits, kernel, healed)
+    return earliest(found)
+
+
+def _answered_by_reset(seen: Situation, limits: Limits, kernel: Kernel,
+                       healed: Span) -> list[Candidate]:
+    """The first copy or probe after the healing meets a server that knows nothing of it."""
+    if seen.regime == "request":
+        times = [at - seen.since for at in timers.copies(kernel)]
+        what = "the first copy after the healing"
+    else:
+        times = probe_times(limits, kernel, seen.quiet)
+        what = "the first keepalive probe after the healing"
+    at = timers.first_after(times, healed)
+    if at.high == float("inf"):
+        return []
+    return [Candidate(when=at + WAKING, by="a RST from the peer", sees=_FORGOTTEN,
+                      formula=f"{what} is answered with a RST", source=RST_SOURCE)]
+
+
+def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,
+              healed: Span | None) -> Span | None:
+    """How long the client's kernel holds a socket in FIN-WAIT-1, from close().
+
+    closed, healed: seconds after the fault. None: it is rid of it at once, because the path is
+    whole again.
+    """
+    if healed is not None and healed.high <= closed.low:
+        return None
+    age = closed + seen.since if seen.regime == "request" else ZERO
+    ends = timers.data_dies(kernel, limits.user_timeout, closed=age) - age
+    firings = [at - age for at in timers.copies(kernel)]
+    ends = ends.at_least(0.0)
+    if healed is None:
+        return ends
+    through = timers.first_after(firings, (healed - closed).at_least(0.0))
+    return Span(min(ends.low, through.low), min(ends.high, through.high))

@@ -1,0 +1,130 @@
+"""What a kernel is set to, as numbers: its release, its tick, its sysctls of net.ipv4.
+
+The rule this file guards: every difference between versions is a row of a table or a named
+property; nobody else asks for a release.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from netdiag.predict.wheel import KNOWN_HZ, Span, Wheel, exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RTO_MIN: Final = 0.2
+RTO_MAX: Final = 120.0
+SYN_RTO: Final = 1.0
+ORPHAN_RETRIES: Final = 8
+"""What tcp_orphan_retries 0 means while the timeout still doubles (tcp_orphan_retries())."""
+
+DEFAULTS: Final[dict[str, int]] = {
+    "tcp_keepalive_time": 7200,
+    "tcp_keepalive_intvl": 75,
+    "tcp_keepalive_probes": 9,
+    "tcp_retries2": 15,
+    "tcp_orphan_retries": 0,
+    "tcp_syn_retries": 6,
+    "tcp_synack_retries": 5,
+    "tcp_fin_timeout": 60,
+    "tcp_sack": 1,
+    "tcp_early_retrans": 3,
+}
+SINCE: Final[dict[str, tuple[tuple[int, int], int]]] = {
+    "tcp_syn_linear_timeouts": ((6, 5), 4),
+    "tcp_rto_min_us": ((6, 11), 200_000),
+    "tcp_rto_max_ms": ((6, 15), 120_000),
+}
+"""Settings that came later: name -> (first release, default)."""
+
+LAB_RTT: Final = Span(1e-6, 0.0039)
+"""The round trip of a segment that is acknowledged at once, in a lab without delays."""
+VIRTUAL_RTT: Final = Span(1e-6, 1e-5)
+"""The same on a virtual clock, where only waiting takes time."""
+DELAYED_ACK: Final = Span(0.04, 0.052)
+"""The round trip of a segment whose ACK is delayed (TCP_DELACK_MIN, and a bucket of the wheel)."""
+_GAIN: Final = 1 / 8
+"""What of each round trip enters the smoothed one (tcp_rtt_estimator)."""
+
+
+def release_of(text: str) -> tuple[int, int]:
+    """`6.18.44-generic` -> (6, 18). Raises ValueError when there are no two numbers."""
+    found = re.match(r"(\d{1,3})\.(\d{1,4})", text)
+    if found is None:
+        raise ValueError(f"'{text[:40]}' is no kernel release; write one such as 6.1 or 6.18.44")
+    return int(found[1]), int(found[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One host's kernel.
+
+    release: major, minor; wheels: one for each tick rate that it may have; sysctls: of net.ipv4,
+    without that prefix, only what was changed; rtt: smoothed round trip time, seconds;
+    rto_measured: the retransmission timeout in seconds, where somebody has measured it; virtual: it
+    runs on a virtual clock.
+    """
+
+    release: tuple[int, int] = (6, 18)
+    wheels: tuple[Wheel, ...] = tuple(map(Wheel, KNOWN_HZ))
+    sysctls: Mapping[str, int] = field(default_factory=dict)
+    rtt: Span = LAB_RTT
+    rto_measured: float | None = None
+    virtual: bool = False
+
+    @classmethod
+    def of(cls, release: str, *, hz: int | None, virtual: bool = False) -> Kernel:
+        """A kernel by its release such as `6.18.44`; hz: its ticks a second, None when nobody
+        knows; virtual: it runs on a virtual clock. Raises ValueError."""
+        rates = KNOWN_HZ if hz is None else (hz,)
+        if virtual:
+            return cls(release=release_of(release), rtt=VIRTUAL_RTT, virtual=True,
+                       wheels=tuple(Wheel(rate, tardy=0.0) for rate in rates))
+        return cls(release=release_of(release), wheels=tuple(map(Wheel, rates)))
+
+    def setting(self, name: str) -> int:
+        """A sysctl's value; the default of this release when it was not changed, and 0 where the
+        release does not know it."""
+        if name in SINCE:
+            since, default = SINCE[name]
+            return self.sysctls.get(name, default) if self.release >= since else 0
+        return self.sysctls.get(name, DEFAULTS[name])
+
+    @property
+    def rto_min(self) -> float:
+        """Seconds below which a retransmission timeout never is (above the round trip)."""
+        return self.setting("tcp_rto_min_us") / 1e6 or RTO_MIN
+
+    @property
+    def rto_max(self) -> float:
+        """Seconds at which the timeout stops doubling."""
+        return self.setting("tcp_rto_max_ms") / 1e3 or RTO_MAX
+
+    @property
+    def rto(self) -> Span:
+        """The first retransmission timeout: SRTT + 200 ms (tcp_set_rto), before it is rounded."""
+        if self.rto_measured is not None:
+            return exactly(self.rto_measured)
+        return self.rtt + self.rto_min
+
+    def after_delayed_acks(self, count: int) -> Kernel:
+        """The kernel, once so many of its segments were acknowledged with delay."""
+        old = (1 - _GAIN) ** count
+        return replace(self, rtt=self.rtt.times(old) + DELAYED_ACK.times(1 - old))
+
+    @property
+    def tail_loss_probe(self) -> bool:
+        """Whether one probe precedes the first timeout (tcp_schedule_loss_probe)."""
+        return self.setting("tcp_sack") != 0 and self.setting("tcp_early_retrans") in (3, 4)
+
+    def model(self, retries: int, base: float = RTO_MIN) -> float:
+        """T(N) in seconds: how long N retries would take with the base timeout, whatever the real
+        one is (tcp_model_timeout)."""
+        linear = math.floor(math.log2(self.rto_max / base))
+        if retries <= linear:
+            return ((2 << retries) - 1) * base
+        return ((2 << linear) - 1) * base + (retries - linear) * self.rto_max

@@ -1,0 +1,267 @@
+"""A cell's settings -> who notices each of its faults, by which timer, in which interval.
+
+The rule this file guards: nothing is guessed. What does not follow from the settings is a sentence
+in `unsaid`, and what had to be assumed one in `assumes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from netdiag.faults.blackhole import Blackhole
+from netdiag.predict import client as ends
+from netdiag.predict.client import Candidate, earliest
+from netdiag.predict.healing import Healing, fin_wait1, healed_first, healing
+from netdiag.predict.model import (
+    ERROR,
+    FIN_WAIT1,
+    NOTICED,
+    SERVER,
+    FaultPrediction,
+    Forecast,
+    Prediction,
+)
+from netdiag.predict.resets import after_reset
+from netdiag.predict.server import Forgetting, forgets
+from netdiag.predict.settings import Limits, limits_of, of_host
+from netdiag.predict.situation import Situation, Unpredictable, situation
+from netdiag.predict.words import ORPHANS, gives_up
+from netdiag.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netdiag.faults.fault import Fault
+    from netdiag.predict.kernel import Kernel
+    from netdiag.predict.wheel import Span
+    from netdiag.scenario.plan import Cell
+
+T = TypeVar("T")
+
+NEVER: Final = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """Everything that is known when one fault of one cell is predicted."""
+
+    cell: Cell
+    fault: Fault
+    limits: Limits
+    client: Kernel
+    server: Kernel
+    seen: Situation
+    heal: Healing
+
+
+def predict(cell: Cell, kernel: Kernel, *, version: str,
+            rto: Mapping[str, float] | None = None) -> Prediction:
+    """What each fault of a cell leads to, from its settings alone.
+
+    kernel: of both hosts, without the cell's own sysctls; version: the client library's; rto:
+    client and server -> retransmission timeout in seconds, where it was measured.
+    """
+    first = next(iter(cell.clients))
+    measured = rto or {}
+    return Prediction(cell=cell.id, client=first, faults=tuple(
+        _fault(cell, fault, kernel, version, measured) for fault in cell.faults))
+
+
+def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
+           rto: Mapping[str, float]) -> FaultPrediction:
+    known = FaultPrediction(fault=fault.name, verb=str(fault.do), trigger=str(fault.at))
+    client = replace(of_host(base, cell.hosts.get("client")), rto_measured=rto.get("client"))
+    server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
+    limits = limits_of(cell, fault.client or next(iter(cell.clients)), client, version)
+    try:
+        seen = situation(cell, fault.at, limits.read)
+        case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
+                     client=client.after_delayed_acks(seen.delayed), heal=healing(fault, seen))
+        forecasts, unsaid = _forecasts(case)
+    except Unpredictable as why:
+        return replace(known, unsaid=(str(why),))
+    return replace(known, forecasts=forecasts, unsaid=unsaid, assumes=_assumes(case))
+
+
+def _assumes(case: _Case) -> tuple[str, ...]:
+    found = [*case.seen.assumes]
+    if not case.limits.known:
+        found.append("the program sets nothing by itself that the scenario does not say")
+    if len(case.cell.faults) > 1:
+        found.append("this fault is the only one")
+    if case.heal.open:
+        found.append(case.heal.open)
+    return tuple(found)
+
+
+def _forecasts(case: _Case) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
+    unsaid: list[str] = []
+    server = _attempt(lambda: _server(case), unsaid)
+    winner = _noticing(case, server)
+    found = [_noticed(case, winner, server)]
+    if winner is not None:
+        found += _some(_attempt(lambda: _error(case, winner), unsaid))
+        found += _some(_fin_wait1(case, winner))
+    if server is not None and isinstance(case.fault.do, Blackhole):
+        found += _some(_attempt(lambda: _server_gone(case, server), unsaid))
+    return tuple(found), tuple(dict.fromkeys(unsaid))
+
+
+def _some(one: Forecast | None) -> list[Forecast]:
+    return [] if one is None else [one]
+
+
+def _attempt(make: Callable[[], T], unsaid: list[str]) -> T | None:
+    """What is made, or None and the sentence that says why it cannot be told."""
+    try:
+        return make()
+    except Unpredictable as why:
+        unsaid.append(str(why))
+        return None
+
+
+def _server(case: _Case) -> Forgetting:
+    """When the server gives the client up, if the path stays cut both ways."""
+    if case.seen.server == "none":
+        raise Unpredictable("the server never hears of this connection")
+    if not isinstance(case.fault.do, Blackhole) or case.fault.do.direction != "both":
+        raise Unpredictable("segments of one way still arrive, so when the server forgets the "
+                            "client hangs on both ends")
+    return forgets(case.cell, case.fault, case.seen, case.server)
+
+
+def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
+    """What the client notices first; None: it never does. Raises Unpredictable."""
+    if not isinstance(case.fault.do, Blackhole):
+        return after_reset(case.fault, case.seen, case.limits, case.client)
+    candidates = _REGIMES[case.seen.regime](case)
+    _one_way(case, candidates)
+    winner = earliest(candidates)
+    healed = case.heal.began
+    if healed is None or (winner is not None and winner.when.high <= healed.low):
+        return winner
+    if winner is not None and winner.when.low < healed.high:
+        raise Unpredictable("the path heals at about the time at which the client would notice")
+    forgot = None if server is None else server.when
+    if forgot is not None and forgot.high > healed.low:
+        if forgot.low < healed.high:
+            raise Unpredictable("the path heals at about the time at which the server forgets the "
+                                "client")
+        forgot = None
+    return healed_first(case.seen, case.limits, case.client, healed, forgot,
+                        messages=bool(case.cell.workload.produce or case.cell.workload.block))
+
+
+def _closing(case: _Case) -> list[Candidate]:
+    raise Unpredictable("whoever sends the first FIN has already decided to close; what the client "
+                        "notices does not hang on this fault")
+
+
+_REGIMES: Final = {
+    "syn": lambda case: list(ends.connecting(case.limits, case.client)),
+    "request": lambda case: list(ends.waiting_for_ack(case.limits, case.seen, case.client)),
+    "idle": lambda case: list(ends.waiting_for_reply(case.limits, case.seen, case.client)),
+    "closing": _closing,
+}
+
+
+def _one_way(case: _Case, candidates: list[Candidate]) -> None:
+    """With a cut towards the server alone, what the server sends still arrives."""
+    verb = case.fault.do
+    if not isinstance(verb, Blackhole) or verb.direction != "to_server":
+        return
+    if case.seen.server == "reply" and case.fault.at.takes_own_packet is False:
+        raise Unpredictable("the server's segments still arrive, so its reply may, too")
+    if case.seen.regime == "idle" or case.seen.asked:
+        if case.cell.workload.produce or case.cell.workload.block or case.seen.regime != "idle":
+            raise Unpredictable("the server's segments still arrive, so what the client waits for "
+                                "changes with its ACK and its reply")
+        gone = forgets(case.cell, case.fault, case.seen, case.server)
+        if gone.when is not None:
+            candidates.append(replace(ends.told(
+                "a RST from the peer", "ConnectionError ECONNRESET: Connection reset by peer",
+                gone.when + ends.WAKING), formula=f"{gone.formula}; then the server's RST"))
+
+
+def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
+    if winner is not None:
+        return Forecast(what=NOTICED, when=winner.when, by=winner.by, text=winner.sees,
+                        formula=winner.formula, source=winner.source)
+    healed, why = case.heal.began, "nothing is unacknowledged, keepalive is off and no read is " \
+        "limited: no timer will fire"
+    forgot = None if server is None else server.when
+    if healed is not None and (forgot is None or forgot.low >= healed.high):
+        why = "the path heals before any timer ends; the same connection goes on"
+    return Forecast(what=NOTICED, when=None, by=NEVER, text="nothing, for ever", formula=why,
+                    source=ends.TCP_TIMER + "tcp_keepalive_timer")
+
+
+def _error(case: _Case, winner: Candidate) -> Forecast | None:
+    """When the application gets an error: after the library's own repetitions."""
+    if not isinstance(case.fault.do, Blackhole):
+        return _error_after_reset(case, winner)
+    if case.limits.retry == 0 or case.seen.regime == "syn":  # a SYN's repetitions are in it
+        return _shown(winner, winner.when, winner.sees, winner.formula)
+    healed = case.heal.began
+    if case.heal.closed is not None:
+        healed = winner.when + case.heal.closed
+    greeting = case.seen.start.high == 0  # nothing is repeated but the dialling, by the pool
+    repeat = ends.dials if greeting else ends.repetitions
+    total = winner.when + repeat(case.limits, case.client)
+    last = ends.dialling(case.limits, case.client)[0].high
+    each = "" if greeting else f", each of {case.limits.retry + 1} dials"
+    formula = f"{winner.formula}, then {case.limits.retry} repetitions{each}"
+    if healed is None or total.high <= healed.low:
+        return _shown(winner, total, "TimeoutError: Timeout connecting to server", formula)
+    if healed.high < total.low - last:
+        return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
+                        text="nothing: the library dials again and repeats the command by itself",
+                        formula=formula)
+    raise Unpredictable("the path heals at about the time at which the library stops repeating")
+
+
+def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
+    if case.limits.retry == 0:
+        return _shown(winner, winner.when, winner.sees, winner.formula)
+    return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
+                    text="nothing: the library dials again and repeats the command by itself",
+                    formula=f"retry {case.limits.retry}")
+
+
+def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
+    return Forecast(what=ERROR, when=when, by=winner.by, text=sees, formula=formula,
+                    source=winner.source)
+
+
+def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
+    """How long the closed socket is held, if it is the program that closes it."""
+    if not winner.closes or case.seen.regime == "syn" or not isinstance(case.fault.do, Blackhole):
+        return None
+    healed = case.heal.began
+    if case.heal.closed is not None:
+        healed = winner.when + case.heal.closed
+    held = fin_wait1(case.seen, case.limits, case.client, winner.when, healed)
+    if held is None:
+        return None
+    formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)
+    if case.seen.regime == "request":
+        formula += f", from the request on, less the {format_duration(winner.when.low)} until close"
+    if healed is not None:
+        formula += "; or until the first copy after the healing"
+    return Forecast(what=FIN_WAIT1, when=held, by="the client's retransmission timer",
+                    text="FIN-WAIT-1, owned by no process", formula=formula,
+                    source=ends.TCP_TIMER + "tcp_orphan_retries")
+
+
+def _server_gone(case: _Case, server: Forgetting) -> Forecast:
+    healed = case.heal.began
+    if case.heal.closed is not None:
+        raise Unpredictable("the path heals when the client closes; the server learns of it then")
+    if healed is not None and (server.when is None or server.when.high > healed.low):
+        raise Unpredictable("the path heals before the server would have forgotten the client")
+    return Forecast(what=SERVER, when=server.when, by=server.by,
+                    text="the server's socket is gone" if server.when else "a zombie for ever",
+                    formula=server.formula, source=server.source)
+
+
