@@ -4,6 +4,7 @@ predict    a cell -> its Prediction: `predict`
 model      what is predicted: Prediction, FaultPrediction, Forecast
 situation  in which situation a trigger finds the two ends
 settings   what the two ends wait for
+programs   how the libraries speak
 client     what could end a client's waiting
 server     when a server gives a client up
 healing    what a path that heals in time undoes, and what FIN-WAIT-1 lasts

@@ -53,7 +53,7 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
         return
     yield Candidate(
         when=(_polled(limits.read) - since).at_least(0.0) + WAKING,
-        by=OWN_TIMEOUT, sees="TimeoutError: Timeout reading from socket",
+        by=OWN_TIMEOUT, sees=limits.program.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
         source=POLL, closes=True)
 
@@ -73,7 +73,7 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
                    f"{wheel(dies)}")
     yield Candidate(
         when=(dies - quiet).at_least(0.0) + WAKING, by="the kernel's keepalive timer",
-        sees="TimeoutError ETIMEDOUT: Timeout reading from socket",
+        sees=limits.program.died,
         formula=formula + ago("the peer was heard", quiet),
         source=TCP_TIMER + "tcp_keepalive_timer")
 
@@ -84,7 +84,7 @@ def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator
     dies = timers.data_dies(kernel, limits.user_timeout)
     yield Candidate(
         when=dies - seen.since + WAKING, by="the kernel's retransmission timer",
-        sees="TimeoutError ETIMEDOUT: Timeout reading from socket",
+        sees=limits.program.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
         source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
 
@@ -97,7 +97,7 @@ def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
     if again:
         formula = f"{again + 1} x ({formula}) + the pauses between them"
     yield Candidate(
-        when=total, sees="TimeoutError: Timeout connecting to server", formula=formula,
+        when=total, sees=limits.program.connect, formula=formula,
         source=source, by=OWN_TIMEOUT if limits.connect is not None
         else "the kernel's retransmission timer")
 

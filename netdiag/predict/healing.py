@@ -8,7 +8,7 @@ the connection answers that copy or probe with a RST.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netdiag.faults.trigger import PacketTrigger, PhaseTrigger, TimeTrigger
 from netdiag.predict import timers
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from netdiag.predict.settings import Limits
     from netdiag.predict.situation import Situation
 
-_FORGOTTEN: Final = "ConnectionError ECONNRESET: Connection reset by peer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def _answered_by_reset(seen: Situation, limits: Limits, kernel: Kernel,
     at = timers.first_after(times, healed)
     if at.high == float("inf"):
         return []
-    return [Candidate(when=at + WAKING, by="a RST from the peer", sees=_FORGOTTEN,
+    return [Candidate(when=at + WAKING, by="a RST from the peer", sees=limits.program.reset,
                       formula=f"{what} is answered with a RST", source=RST_SOURCE)]
 
 

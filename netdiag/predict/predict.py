@@ -73,9 +73,9 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     known = FaultPrediction(fault=fault.name, verb=str(fault.do), trigger=str(fault.at))
     client = replace(of_host(base, cell.hosts.get("client")), rto_measured=rto.get("client"))
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
-    limits = limits_of(cell, fault.client or next(iter(cell.clients)), client, version)
+    limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version)
     try:
-        seen = situation(cell, fault.at, limits.read)
+        seen = situation(cell, fault.at, limits)
         case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
                      client=client.after_delayed_acks(seen.delayed), heal=healing(fault, seen))
         forecasts, unsaid = _forecasts(case)
@@ -86,7 +86,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
 
 def _assumes(case: _Case) -> tuple[str, ...]:
     found = [*case.seen.assumes]
-    if not case.limits.known:
+    if not case.limits.program.known:
         found.append("the program sets nothing by itself that the scenario does not say")
     if len(case.cell.faults) > 1:
         found.append("this fault is the only one")
@@ -125,6 +125,9 @@ def _server(case: _Case) -> Forgetting:
     """When the server gives the client up, if the path stays cut both ways."""
     if case.seen.server == "none":
         raise Unpredictable("the server never hears of this connection")
+    if case.fault.host is not None:
+        raise Unpredictable(f"what becomes of the server's end when one has '{case.fault.do}' is "
+                            "the program's own affair")
     if not isinstance(case.fault.do, Blackhole) or case.fault.do.direction != "both":
         raise Unpredictable("segments of one way still arrive, so when the server forgets the "
                             "client hangs on both ends")
@@ -180,7 +183,7 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
         gone = forgets(case.cell, case.fault, case.seen, case.server)
         if gone.when is not None:
             candidates.append(replace(ends.told(
-                "a RST from the peer", "ConnectionError ECONNRESET: Connection reset by peer",
+                "a RST from the peer", case.limits.program.reset,
                 gone.when + ends.WAKING), formula=f"{gone.formula}; then the server's RST"))
 
 
@@ -213,7 +216,7 @@ def _error(case: _Case, winner: Candidate) -> Forecast | None:
     each = "" if greeting else f", each of {case.limits.retry + 1} dials"
     formula = f"{winner.formula}, then {case.limits.retry} repetitions{each}"
     if healed is None or total.high <= healed.low:
-        return _shown(winner, total, "TimeoutError: Timeout connecting to server", formula)
+        return _shown(winner, total, case.limits.program.connect, formula)
     if healed.high < total.low - last:
         return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
                         text="nothing: the library dials again and repeats the command by itself",

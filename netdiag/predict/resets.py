@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from netdiag.predict.situation import Situation
 
 _RST = "a RST from the peer"
-_ERROR = "ConnectionError ECONNRESET: Connection reset by peer"
 
 
 def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -> Candidate | None:
@@ -38,7 +37,7 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
     if seen.regime in ("syn", "closing"):
         raise Unpredictable("there is no connection in use that a RST could end")
     if fault.do.to != "server":
-        return told_at_once(_RST, _ERROR)
+        return told_at_once(_RST, limits.program.reset)
     if seen.regime == "idle":
         at = probe_times(limits, kernel, seen.quiet)[:1]
         what = "the next keepalive probe"
@@ -49,6 +48,6 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
         raise Unpredictable("whether the server's RST is on its way already when the request's ACK "
                             "is does not follow from the settings")
     found = list(read_timeout(limits, seen.since))
-    found += [Candidate(when=one.at_least(0.0) + WAKING, by=_RST, sees=_ERROR, source=RST_SOURCE,
-                        formula=f"{what} is answered with a RST") for one in at]
+    found += [Candidate(when=one.at_least(0.0) + WAKING, by=_RST, sees=limits.program.reset,
+                        formula=f"{what} is answered with a RST", source=RST_SOURCE) for one in at]
     return earliest(found)

@@ -9,26 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netdiag.catalogue.clients import (
-    REDIS_PY_BACKOFF,
-    UNSET,
-    Backoff,
-    ExecClient,
-    Unset,
-    known_major,
-    redis_py_defaults,
-)
 from netdiag.catalogue.servers import KEEPALIVE_PROBES
+from netdiag.catalogue.settings import Keepalive, Unset
+from netdiag.predict.programs import Program, backoff, program, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netdiag.catalogue.clients import Keepalive
+    from netdiag.catalogue.clients import Client
+    from netdiag.catalogue.redis_py import Backoff
     from netdiag.predict.kernel import Kernel
     from netdiag.scenario.plan import Cell
 
 _PREFIX = "net.ipv4."
-_OWN_BACKOFF = Backoff(0.01, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +39,23 @@ class Limits:
     retry: int
     backoff: Backoff
     jitter: bool
-    known: bool = True
+    program: Program
 
 
-def limits_of(cell: Cell, name: str, kernel: Kernel, version: str) -> Limits:
-    """The limits of a cell's client; version: the library's, such as `8.1.0`."""
-    client = cell.clients[name]
-    foreign = isinstance(client, ExecClient)
-    written = client.settings
-    settings = written if foreign else written.over(redis_py_defaults(version))
-    drawn = written.retry is UNSET and not foreign
+def limits_of(client: Client, kernel: Kernel, version: str) -> Limits:
+    """The limits of a client; version: the library's, such as `8.1.0`."""
+    own = version_of(client, version)
+    told = client.timeouts(own)
+    pauses, jitter = backoff(client, own)
     return Limits(
-        read=_seconds(settings.read_timeout),
-        connect=_seconds(settings.connect_timeout),
-        keepalive=_keepalive(settings.keepalive, kernel),
-        user_timeout=_seconds(settings.user_timeout) or None,
-        retry=0 if isinstance(settings.retry, Unset) else settings.retry,
-        backoff=REDIS_PY_BACKOFF[known_major(version)] if drawn else _OWN_BACKOFF,
-        jitter=drawn,
-        known=not foreign,
+        read=_seconds(told.read_timeout),
+        connect=_seconds(told.connect_timeout),
+        keepalive=_keepalive(told.keepalive, kernel),
+        user_timeout=_seconds(told.user_timeout) or None,
+        retry=0 if isinstance(told.retry, Unset) else told.retry,
+        backoff=pauses,
+        jitter=jitter,
+        program=program(client, own),
     )
 
 

@@ -16,6 +16,7 @@ from netdiag.predict.wheel import ZERO, Span, either, exactly
 if TYPE_CHECKING:
     from netdiag.faults.fault import Fault
     from netdiag.faults.trigger import Trigger
+    from netdiag.predict.settings import Limits
     from netdiag.scenario.plan import Cell
     from netdiag.scenario.workload import Produce
 
@@ -73,8 +74,9 @@ PHASES: Final[dict[str, Situation]] = {
 _REPLIES: Final = ("reply_in_flight", "reply_delivered")
 
 
-def situation(cell: Cell, trigger: Trigger, read: float | None) -> Situation:
-    """What the fault finds; read: the client's read timeout in seconds. Raises Unpredictable."""
+def situation(cell: Cell, trigger: Trigger, limits: Limits) -> Situation:
+    """What the fault finds. Raises Unpredictable."""
+    read = limits.read
     if isinstance(trigger, TimeTrigger):
         return _waiting(cell, exactly(trigger.time), read)
     if not isinstance(trigger, PhaseTrigger):
@@ -84,6 +86,8 @@ def situation(cell: Cell, trigger: Trigger, read: float | None) -> Situation:
                             "client waits for then does not follow from the settings")
     found = PHASES[trigger.phase]
     found = replace(found, delayed=found.delayed + trigger.nth - 1)
+    if trigger.phase == "request_in_flight" and trigger.nth == 1 and not limits.program.greets:
+        found = replace(found, server="idle", assumes=())
     if trigger.phase in _REPLIES:
         found = _replied(cell, trigger, found, read)
     elif trigger.nth > 1 and trigger.phase not in ("connecting", "connected"):

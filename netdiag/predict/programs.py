@@ -1,0 +1,101 @@
+"""A client's kind and version -> how its library speaks: its greetings, its repeating, its words.
+
+The rule this file guards: what the kernels do is the same for every program; everything that
+differs between libraries and that a prediction needs is a row of PROGRAMS.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.catalogue.redis_py import REDIS_PY_BACKOFF, Backoff, known_major
+from netdiag.catalogue.settings import UNSET
+
+if TYPE_CHECKING:
+    from netdiag.catalogue.clients import Client
+
+_OWN_BACKOFF: Final = Backoff(0.01, 1.0)
+"""What `netdiag.clients` gives redis-py where a scenario sets how often it repeats."""
+_NO_BACKOFF: Final = Backoff(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A row of PROGRAMS: what the application sees of a read that lasted too long, of a connection
+    that the kernel gave up, of a dial without an answer, of a RST.
+
+    greets: commands precede the first call, whose replies wait for an ACK like any other; known:
+    somebody has looked at what it does by itself.
+    """
+
+    read: str
+    died: str
+    connect: str
+    reset: str
+    greets: bool
+    known: bool = True
+
+
+_REDIS_PY: Final = Program(
+    read="TimeoutError: Timeout reading from socket",
+    died="TimeoutError ETIMEDOUT: Timeout reading from socket",
+    connect="TimeoutError: Timeout connecting to server",
+    reset="ConnectionError ECONNRESET: Connection reset by peer",
+    greets=True,
+)
+PROGRAMS: Final[dict[str, Program]] = {
+    "redis-py": _REDIS_PY,
+    "redis-py asyncio": Program(
+        read="TimeoutError: Timeout reading from the server",
+        died="ConnectionError ETIMEDOUT: Error while reading from the server",
+        connect="TimeoutError: Timeout connecting to server",
+        reset="ConnectionError ECONNRESET: Error while reading from the server",
+        greets=True,
+    ),
+    "phpredis": Program(
+        read="RedisException: read error on connection",
+        died="RedisException: read error on connection",
+        connect="RedisException: connection timed out",
+        reset="RedisException: read error on connection",
+        greets=False,
+    ),
+}
+_UNKNOWN: Final = Program(
+    read="its library's timeout",
+    died="ETIMEDOUT",
+    connect="its library's timeout of connecting",
+    reset="ECONNRESET",
+    greets=True,
+    known=False,
+)
+_FIRST_GREETING: Final = 5
+"""redis-py says CLIENT SETINFO by itself since 5.0."""
+
+
+def program(client: Client, version: str) -> Program:
+    """How the library of a client speaks."""
+    mode = getattr(client, "mode", "")
+    found = PROGRAMS.get(f"{client.kind} {mode}") or PROGRAMS.get(client.kind, _UNKNOWN)
+    silent = client.kind == "redis-py" and known_major(version) < _FIRST_GREETING
+    if not silent:
+        return found
+    return Program(read=found.read, died=found.died, connect=found.connect, reset=found.reset,
+                   greets=False)
+
+
+def backoff(client: Client, version: str) -> tuple[Backoff, bool]:
+    """The library's pauses between its own repetitions, and whether each is drawn from 0 up to
+    that (jitter)."""
+    if client.kind != "redis-py":
+        return _NO_BACKOFF, False
+    if getattr(client.settings, "retry", UNSET) is UNSET:
+        return REDIS_PY_BACKOFF[known_major(version)], True
+    return _OWN_BACKOFF, False
+
+
+def version_of(client: Client, version: str) -> str:
+    """The library's version: what the name of its environment says (`redis-py==5.0`), else that."""
+    named = re.search(r"==([0-9][0-9a-z.]*)$", getattr(client, "python", None) or "")
+    return named[1] if named else version
