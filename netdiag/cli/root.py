@@ -29,6 +29,7 @@ _COMMANDS = {
     "warp": "Build the kernel whose virtual clock skips all waiting.",
     "capture": "Record an interface, where there is no tcpdump.",
     "compare": "Say what changed between two recordings.",
+    "replay": "Run a recording's plan again: the same, or what differs.",
     "baseline": "Keep what a run means, to compare later runs with it.",
     "scenarios": "List the scenarios that ship.",
     "new": "Write a scenario to begin with.",

@@ -117,7 +117,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json)
     # the sandbox makes its namespaces while we read the scenario
-    with _nothing_to_lose(), sandbox(_guests(lab, warp=warp)) as box:
+    with nothing_to_lose(), sandbox(guests_for(lab, warp=warp)) as box:
         result = _run(box, scenario, wishes)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
@@ -133,7 +133,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     return code or worse
 
 
-def _guests(lab: str, *, warp: bool) -> Guests | None:
+def guests_for(lab: str, *, warp: bool) -> Guests | None:
     """The guests that were asked for. Raises LabError when there is no kernel for them."""
     if lab != "uml" and not warp:
         return None
@@ -192,7 +192,7 @@ def _compared(baseline: Path, analysis: Analysis, *, on_error: bool) -> int:
 
 
 @contextmanager
-def _nothing_to_lose() -> Iterator[None]:
+def nothing_to_lose() -> Iterator[None]:
     """Until the run itself listens to signals, Ctrl-C just ends us, and the sandbox with us."""
 
     def leave(*_: object) -> None:
