@@ -20,6 +20,7 @@ from netdiag.analysis.moments import Moments, by_fault, faults_of
 from netdiag.analysis.predicted import Seen, predicted
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.recording import read_events
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         if other != files.tape_of(who):
             replies += read_tape(other, offset, commands).replies
     messages = account(
-        Moments(everything, origin), replies, faults_of(everything, origin), last_states(everything)
+        Moments(everything, origin),
+        replies,
+        faults_of(everything, origin),
+        last_states(everything),
+        PATTERNS[cell.workload.pattern],
     )
     intervals = regimes(moments)
     noticed = application.notice(moments, began)

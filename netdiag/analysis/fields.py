@@ -103,12 +103,15 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "why": "Why nothing is known.",
     },
     "Message": {
-        "id": "m1, m2, ... in the order of pushing.",
-        "fate": "delivered, late, duplicated, lost, stuck, or unknown (the run was cut short).",
+        "id": "m1, m2, ... in the order of pushing; r1, r2, ... for requests.",
+        "fate": "delivered, late, duplicated, stuck, lost, zombie (taken by one), refused, "
+        "unknown, or unexpected (received and never produced).",
         "text": "Where it went, in a sentence.",
         "pushed": "When the producer pushed it.",
         "popped": "When its reply left the server.",
         "received": "When the consumer had it first.",
+        "processed": "When the consumer had done its work on it first.",
+        "acknowledged": "When the server had been told so first.",
     },
     "Belief": {
         "who": "The client's kernel, the wire, the application or the server.",

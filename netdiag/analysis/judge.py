@@ -12,7 +12,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.analysis.model import Outcome, Verdict
+from netdiag.analysis.model import LOST, Outcome, Verdict
 from netdiag.scenario.expectation import Anything, Between, Compare, ErrorIs, Findings, Flag, Never
 from netdiag.scenario.formula import evaluate
 from netdiag.units import format_duration
@@ -62,8 +62,8 @@ class Facts:
 Measured = float | None
 
 
-def _fated(fate: str) -> Callable[[Facts, str | None], Measured]:
-    return lambda facts, _: float(sum(1 for message in facts.messages if message.fate == fate))
+def _fated(*fates: str) -> Callable[[Facts, str | None], Measured]:
+    return lambda facts, _: float(sum(message.fate in fates for message in facts.messages))
 
 
 def _zombies(facts: Facts, side: str | None) -> Measured:
@@ -86,9 +86,12 @@ def _client_sockets(facts: Facts, states: tuple[str, ...] | None) -> Measured:
 MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
     "detected_within": lambda facts, _: facts.noticed.t if facts.noticed is not None else None,
     "recovered_within": lambda facts, _: facts.recovered,
-    "lost": _fated("lost"),
+    "lost": _fated(*LOST),
+    "taken_by_zombies": _fated("zombie"),
     "duplicated": _fated("duplicated"),
+    "late": _fated("late"),
     "stuck": _fated("stuck"),
+    "unexpected": _fated("unexpected"),
     "zombies": _zombies,
     "fin_wait1": lambda facts, _: _client_sockets(facts, ("FIN-WAIT-1",)),
     "open_sockets": lambda facts, _: _client_sockets(facts, None),
@@ -105,8 +108,8 @@ _TIMES: Final = frozenset({"detected_within", "recovered_within"})
 
 
 def _no_queue(facts: Facts) -> str:
-    unknown = any(message.fate == "unknown" for message in facts.messages)
-    return "nobody looked at the queue when the cell ended" if unknown else ""
+    unknown = [message for message in facts.messages if message.fate == "unknown"]
+    return f"nobody knows what became of {unknown[0].id}: {unknown[0].text}" if unknown else ""
 
 
 def _no_canary(facts: Facts) -> str:
@@ -136,6 +139,7 @@ BLIND: Final[dict[str, Callable[[Facts], str]]] = {
     "detected_within": lambda facts: "" if facts.faulted else "no fault took effect",
     "recovered_within": _no_canary,
     "lost": _no_queue,
+    "taken_by_zombies": _no_queue,
     "stuck": _no_queue,
     "zombies": _no_sockets,
     "fin_wait1": _no_sockets,

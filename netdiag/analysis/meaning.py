@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.client import OWN_TIMEOUT
-from netdiag.analysis.model import Outcome
+from netdiag.analysis.model import LOST, Outcome
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def meaning(cell: CellAnalysis) -> Meaning:
         errno=_errno(notice),
         own_timeout=notice is not None and notice.by == OWN_TIMEOUT,
         consumed=cell.recovered is not None if healed else None,
-        lost=fates["lost"],
+        lost=sum(fates[fate] for fate in LOST),
         duplicated=fates["duplicated"],
         stuck=fates["stuck"],
         zombies=dict(sorted(Counter(one.side for one in cell.zombies).items())),

@@ -1,28 +1,40 @@
-"""The fate of every message, from the recording alone.
+"""The fate of every message, from the recording alone, in the style of Jepsen's total-queue.
 
-A message that was pushed is in the queue at the end (stuck), or it left the server. One that left
-was received (delivered; late when the fault stood between; duplicated when more than once) or it
-was not (lost), and then the tape says where it vanished. The parts add up to what was pushed.
+What was produced was delivered (late when a fault stood between; duplicated when more than once),
+or it lies somewhere at the server (stuck), or the server took it in vain: refused it, handed it to
+a connection that nobody was behind any more (zombie), or lost it. The rule it guards: each message
+that was produced has one fate, so the parts add up; and what was received without having been
+produced is `unexpected`, never passed over.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from netdiag.analysis.handed import Handed
 from netdiag.analysis.model import Message
+from netdiag.analysis.moments import halted
+from netdiag.analysis.ways import PLACES, Way, Ways, ways_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
     from netdiag.analysis.moments import Moments
     from netdiag.analysis.wire import Reply
+    from netdiag.catalogue.patterns import Pattern
     from netdiag.recording import Event
-    from netdiag.tcp.resp import Value
 
 _SOON = 200_000_000
+_STUCK: Final = {
+    "ids": "still in the queue: nobody asked for it",
+    "processing": "in the processing list",
+    "pending": "in the pending list",
+}
+
+Told = tuple[str, str]
 
 
 def account(
@@ -30,145 +42,203 @@ def account(
     replies: Sequence[Reply],
     faults: Sequence[FaultEffect],
     sockets: Mapping[tuple[str, str], SocketState],
+    pattern: Pattern,
 ) -> tuple[Message, ...]:
-    """The fate of each message that was pushed, in the order of pushing.
+    """The fate of each message that was produced, in that order, and then of unexpected ones.
 
     `moments` and `replies` are those of all the cell's clients.
     """
-    accepted = {
-        str(event.data.get("id"))
-        for event in moments.of("netdiag", "push")
-        if event.outcome == "ok"
-    }
-    pushed = {
-        str(event.data.get("id")): event
-        for event in moments.of("netdiag", "push")
-        if event.outcome == "start" and str(event.data.get("id")) in accepted
-    }
-    got: dict[str, list[Event]] = {}
-    for event in moments.of("client.app", "got"):
-        got.setdefault(str(event.data.get("id")), []).append(event)
-    left = moments.last("server.app", "left")
-    ids = left.data.get("ids") if left is not None else None
-    queue = Counter(str(one) for one in ids) if isinstance(ids, list) else None
-    by_message = _replies_by_message(replies, set(pushed))
-    story = _Story(moments, faults, sockets)
-    return tuple(
-        story.tell(name, event, got.get(name, []), by_message.get(name), queue)
-        for name, event in pushed.items()
+    ways = ways_of(moments, replies, requests=pattern.own_messages)
+    handed = Handed(moments, faults, sockets)
+    story = _Story(moments, faults, ways, handed, pattern)
+    return (
+        *(story.message(way) for way in ways.ways),
+        *(story.stranger(name, got) for name, got in ways.strangers),
     )
 
 
-def _replies_by_message(replies: Sequence[Reply], names: set[str]) -> dict[str, Reply]:
-    found: dict[str, Reply] = {}
-    for reply in replies:
-        for word in _words(reply.value):
-            name = word.decode("utf-8", "replace")
-            if name in names:
-                found.setdefault(name, reply)
-    return found
-
-
-def _words(value: Value) -> list[bytes]:
-    if isinstance(value, bytes):
-        return [value]
-    return [word for part in value for word in _words(part)] if isinstance(value, tuple) else []
-
-
+@dataclass(frozen=True)
 class _Story:
     """Tells one message's way; holds what all messages share."""
 
-    def __init__(
-        self,
-        moments: Moments,
-        faults: Sequence[FaultEffect],
-        sockets: Mapping[tuple[str, str], SocketState],
-    ) -> None:
-        self._moments = moments
-        self._faults = faults
-        self._sockets = sockets
+    moments: Moments
+    faults: Sequence[FaultEffect]
+    ways: Ways
+    handed: Handed
+    pattern: Pattern
 
-    def tell(
-        self,
-        name: str,
-        pushed: Event,
-        got: list[Event],
-        reply: Reply | None,
-        queue: Counter[str] | None,
-    ) -> Message:
-        since = self._moments.since
-        fate, text = self._fate(pushed, got, reply, queue, name)
+    def message(self, way: Way) -> Message:
+        """The message with its fate: the first rule that has something to say decides."""
+        kept = _RULES if self.pattern.keeps else _CHANNEL
+        rules = _REQUEST if self.pattern.own_messages else kept
+        fate, text = next(told for rule in rules if (told := rule(self, way)) is not None)
+        first = way.replies[0] if way.replies else None
+        since = self.moments.since
         return Message(
-            name,
+            way.id,
             fate,
             text,
-            since(pushed.t),
-            since(reply.left) if reply else None,
-            since(got[0].t) if got else None,
+            since(way.pushed),
+            since(first.left) if first else None,
+            since(way.got[0].t) if way.got else None,
+            since(way.processed[0].t) if way.processed else None,
+            since(way.acknowledged[0].t) if way.acknowledged else None,
         )
 
-    def _fate(
-        self,
-        pushed: Event,
-        got: list[Event],
-        reply: Reply | None,
-        queue: Counter[str] | None,
-        name: str,
-    ) -> tuple[str, str]:
-        if len(got) > 1:
-            return "duplicated", f"received {len(got)} times, first {self._at(got[0].t)}"
-        if got:
-            return self._received(pushed.t, got[0].t, reply)
-        if queue is None:
-            return "unknown", "the recording ends before the queue was looked at"
-        if queue[name]:
-            return "stuck", "still in the queue: nobody asked for it"
-        if reply is not None and self._on_its_way(reply):
-            return "unknown", f"left the server {self._at(reply.left)}, just before the cell ended"
-        return "lost", self._where(reply)
+    def stranger(self, name: str, got: tuple[Event, ...]) -> Message:
+        """What was received and never produced."""
+        text = f"received {self.receipts(got)}, but nobody produced it"
+        return Message(name, "unexpected", text, received=self.moments.since(got[0].t))
 
-    def _on_its_way(self, reply: Reply) -> bool:
-        """Whether the cell ended before the consumer could have read what reached its host."""
-        return reply.arrived is not None and self._moments.end - reply.arrived < _SOON
+    def at(self, t: int) -> str:
+        return f"at {self.moments.since(t):+.3f} s"
 
-    def _received(self, pushed: int, got: int, reply: Reply | None) -> tuple[str, str]:
-        between = any(
-            fault.began_ns is not None
-            and fault.began_ns < got
-            and (fault.healed_ns is None or fault.healed_ns > pushed)
-            for fault in self._faults
-        )
-        if between and got - pushed > _SOON:
-            sent = (
-                f"its reply was sent {_times(reply.sent)}"
-                if reply is not None
-                else "it waited in the queue"
-            )
-            return "late", f"received {(got - pushed) / 1e9:.2f} s after its pushing; {sent}"
-        return "delivered", f"received {self._at(got)}"
+    def receipts(self, got: Sequence[Event]) -> str:
+        return ", ".join(f"{self.at(one.t)}{f' by {one.who}' if one.who else ''}" for one in got)
 
-    def _where(self, reply: Reply | None) -> str:
-        if reply is None:
-            return (
-                "popped, but no reply that holds it was ever on the wire: lost in the server's host"
-            )
-        story = f"left the server {self._at(reply.left)} for client {reply.client}"
-        if reply.arrived is not None:
-            arrived = self._at(reply.arrived)
-            own = self._sockets.get(("client", reply.client))
-            closed = own is None or own.gone is not None or own.state != "ESTABLISHED"
-            why = "where its socket was closed by then" if closed else "but no consumer read it"
-            return f"{story}, reached the client's host {arrived}, {why}: lost"
-        story += (
-            f"; its reply was sent {_times(reply.sent)}, taken by the cable {_times(reply.taken)}"
-        )
-        socket = self._sockets.get(("server", reply.client))
-        if socket is None or socket.gone is not None:
-            return f"{story}; the server's socket is gone: lost"
-        return f"{story}; the server's kernel still retransmits it to nobody: lost"
+    def refused(self, way: Way) -> Told | None:
+        if way.accepted is not None or way.got or way.places:
+            return None
+        if way.refused:
+            return "refused", f"the server did not take it: {way.refused}"
+        return "unknown", "the server never said whether it took it"
 
-    def _at(self, t: int) -> str:
-        return f"at {self._moments.since(t):+.2f} s"
+    def duplicated(self, way: Way) -> Told | None:
+        """Worked on more than once; one that a dead program has received only is not."""
+        if len(way.processed or way.got) < 2:
+            return None
+        back = f"; given back {self.at(way.requeued[0].t)}" if way.requeued else ""
+        return "duplicated", f"received {len(way.got)} times: {self.receipts(way.got)}{back}"
+
+    def unfinished(self, way: Way) -> Told | None:
+        """Received by a program that ended before it had done its work on it."""
+        if not way.got or way.processed or not self.handed.ended_after(way.got[-1]):
+            return None
+        told = f"received {self.receipts(way.got)}, which ended before it had done its work on it"
+        if way.places:
+            return "stuck", f"{told}; {_STUCK[way.places[0]]}"
+        return "lost", f"{told}: lost"
+
+    def received(self, way: Way) -> Told | None:
+        if not way.got:
+            return None
+        got = way.got[-1]
+        late = got.t - way.pushed > _SOON and self.handed.between(way.pushed, got.t)
+        owed = ""
+        if self.pattern.acknowledges and not way.acknowledged and way.places:
+            owed = f"; its acknowledgement never came, so it is {_STUCK[way.places[0]]}"
+        if not late:
+            return "delivered", f"received {self.receipts(way.got)}{owed}"
+        how = "it waited in the queue"
+        if way.requeued:
+            how = f"it was given back {self.at(way.requeued[0].t)}"
+        elif way.replies:
+            how = f"its reply was sent {_times(way.replies[-1].sent)}"
+        waited = (got.t - way.pushed) / 1e9
+        return "late", f"received {waited:.2f} s after its pushing; {how}{owed}"
+
+    def stuck(self, way: Way) -> Told | None:
+        if not way.places:
+            return None
+        place = next(place for place in PLACES if place in way.places)
+        if place == "ids" or not way.replies:
+            return "stuck", _STUCK[place]
+        return "stuck", f"{self.handed.popped(way.replies[-1])}; {_STUCK[place]}"
+
+    def died(self, way: Way) -> Told | None:
+        """In the server's memory when that ended."""
+        end = self.handed.server_ended_after(way.accepted or way.pushed)
+        if end is None or way.replies:
+            return None
+        return "lost", f"in the server's memory, which was gone {self.at(end)}: lost"
+
+    def unseen(self, way: Way) -> Told | None:
+        if self.ways.looked or way.replies:
+            return None
+        why = halted(self.moments, "server")
+        if why is not None:
+            return "unknown", "the server did not run when the cell ended, so nobody could ask it"
+        return "unknown", "the recording ends before the queue was looked at"
+
+    def under_way(self, way: Way) -> Told | None:
+        """The cell ended before the consumer could have read what reached its host."""
+        if not way.replies:
+            return None
+        arrived, left = way.replies[-1].arrived, way.replies[-1].left
+        if arrived is None or self.moments.end - arrived >= _SOON:
+            return None
+        return "unknown", f"left the server {self.at(left)}, just before the cell ended"
+
+    def gone(self, way: Way) -> Told:
+        """It has left the server and nobody has it."""
+        if not way.replies:
+            nowhere = "popped, but no reply that holds it was ever on the wire"
+            return "lost", f"{nowhere}: lost in the server's host"
+        reply = way.replies[-1]
+        told = f"{self.handed.popped(reply)}; {self.handed.where(reply)}"
+        if self.handed.to_a_zombie(reply):
+            return "zombie", f"{told}: taken by a zombie"
+        return "lost", f"{told}: lost"
+
+    def heard(self, way: Way) -> Told | None:
+        """A channel: who of the clients heard it? Each one should, once."""
+        ears = {one.who for one in way.got}
+        deaf = [who for who in self.handed.consumers.names if who not in ears]
+        if len(way.got) > len(ears):
+            return "duplicated", f"received {len(way.got)} times: {self.receipts(way.got)}"
+        if not deaf:
+            return None
+        counted = "" if way.listeners is None else f"the server counted {way.listeners} listeners; "
+        return self._unheard(way, deaf, counted)
+
+    def _unheard(self, way: Way, deaf: list[str], counted: str) -> Told:
+        missed = [one for one in way.replies if self.handed.consumers.who(one.client) in deaf]
+        named = f"{', '.join(deaf)}: " if any(deaf) else ""
+        if not missed:
+            return "lost", f"{counted}{named}not listening when it was published: lost"
+        late = self.under_way(way) if missed[-1] is way.replies[-1] else None
+        if late is not None:
+            return late
+        told = f"{counted}{named}{self.handed.popped(missed[-1], 'sent')}; "
+        told += self.handed.where(missed[-1])
+        if self.handed.to_a_zombie(missed[-1]):
+            return "zombie", f"{told}: taken by a zombie"
+        return "lost", f"{told}: lost"
+
+    def executed(self, way: Way) -> Told | None:
+        """A request: done more often than it was made?"""
+        if way.executed < 2:
+            return None
+        return "duplicated", f"executed {way.executed} times"
+
+    def unanswered(self, way: Way) -> Told:
+        """A request without an answer: the caller cannot know whether it was done."""
+        if way.executed and way.replies:
+            where = self.handed.where(way.replies[-1])
+            return "lost", f"executed, but its answer was not received; {where}: lost"
+        if way.executed:
+            return "lost", "executed, but no answer was ever on the wire: lost"
+        if not self.handed.failed_after(way.pushed):
+            return "unknown", "not answered when the cell ended"
+        if not self.ways.looked:
+            return "unknown", "nobody could ask the server whether it was executed"
+        return "lost", "never executed, and the caller got an error: lost"
+
+
+_Rules = tuple["Callable[[_Story, Way], Told | None]", ...]
+_RULES: Final[_Rules] = (
+    _Story.refused,
+    _Story.duplicated,
+    _Story.unfinished,
+    _Story.received,
+    _Story.stuck,
+    _Story.died,
+    _Story.unseen,
+    _Story.under_way,
+    _Story.gone,
+)
+_CHANNEL: Final[_Rules] = (_Story.refused, _Story.heard, _Story.received, _Story.gone)
+_REQUEST: Final[_Rules] = (_Story.executed, _Story.received, _Story.unanswered)
 
 
 def _times(count: int) -> str:

@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
+FATES: Final = {
+    "delivered": "delivered",
+    "late": "late",
+    "duplicated": "duplicated",
+    "stuck": "stuck",
+    "lost": "lost",
+    "zombie": "taken by a zombie",
+    "refused": "refused",
+    "unknown": "of unknown fate",
+    "unexpected": "unexpected",
+}
+"""Every fate of a message, in the words of a report; what was produced has exactly one of them, and
+`unexpected` is what was received without having been produced."""
+LOST: Final = ("lost", "zombie")
+"""The fates of messages that left the queue and reached nobody."""
+
 
 class Outcome(Enum):
     """How a verdict went; within a run FAIL is worst, then UNKNOWN."""
@@ -156,9 +172,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Message:
-    """The fate of one message: delivered, late, duplicated, lost or stuck, and in a sentence where
-    it went.
-    """
+    """The fate of one message (one of FATES), and in a sentence where it went."""
 
     id: str
     fate: str
@@ -166,6 +180,8 @@ class Message:
     pushed: float | None = None
     popped: float | None = None
     received: float | None = None
+    processed: float | None = None
+    acknowledged: float | None = None
 
 
 @dataclass(frozen=True)

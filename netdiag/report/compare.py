@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netdiag.report.fates import fates
 from netdiag.report.predicted import beside
 from netdiag.report.sentence import by
 from netdiag.report.words import errno_name, plain, span
@@ -102,7 +103,7 @@ def _zombies(cell: CellAnalysis) -> str:
 
 
 def _messages(cell: CellAnalysis) -> str:
-    fates = Counter(plain(message.fate) for message in cell.messages if message.fate != "delivered")
-    if not fates:
+    missing = fates(cell.messages, but=("delivered",))
+    if not missing:
         return "all there" if cell.messages else "-"
-    return ", ".join(f"{number} {fate}" for fate, number in fates.items())
+    return ", ".join(f"{number} {words}" for number, words in missing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netdiag.report.fates import fates
 from netdiag.report.words import count, errno_name, moment, plain, span
 
 if TYPE_CHECKING:
@@ -83,7 +84,5 @@ def _left_behind(cell: CellAnalysis) -> str:
 
 
 def _missing(cell: CellAnalysis) -> str:
-    fates = [(fate, len(cell.fated(fate))) for fate in ("lost", "duplicated", "stuck", "late")]
-    return ", ".join(
-        f"{count(number, 'message')} {plain(fate)}" for fate, number in fates if number
-    )
+    missing = fates(cell.messages, but=("delivered", "unknown"))
+    return ", ".join(f"{count(number, 'message')} {words}" for number, words in missing)

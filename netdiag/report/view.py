@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netdiag.analysis.model import Outcome
 from netdiag.analysis.spread import spreads
 from netdiag.report.compare import ComparisonView, compared
+from netdiag.report.fates import fates
 from netdiag.report.predicted import PredictedView, predicted_views, surprises
 from netdiag.report.sentence import headline
 from netdiag.report.spread import spread_words
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         Verdict,
     )
 
-_FATES: Final = ("delivered", "late", "duplicated", "stuck", "lost")
 
 
 @dataclass(frozen=True)
@@ -271,11 +271,10 @@ def _fin_wait1(held: FinWait1) -> str:
 
 
 def _messages(messages: tuple[Message, ...]) -> str:
-    """`3 pushed: 2 delivered, 1 lost`."""
-    fates = Counter(plain(message.fate) for message in messages)
-    order = [*_FATES, *sorted(set(fates) - set(_FATES))]
-    parts = [f"{fates[fate]} {fate}" for fate in order if fates[fate]]
-    return f"{len(messages)} pushed: {', '.join(parts)}" if parts else "none pushed"
+    """`3 produced: 2 delivered, 1 taken by a zombie`; what nobody produced is no part of them."""
+    parts = [f"{number} {words}" for number, words in fates(messages)]
+    made = sum(message.fate != "unexpected" for message in messages)
+    return f"{made} produced: {', '.join(parts)}" if parts else "none produced"
 
 
 def _missing(messages: tuple[Message, ...]) -> tuple[MissingMessage, ...]:

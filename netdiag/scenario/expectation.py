@@ -101,9 +101,15 @@ KINDS: dict[str, ExpectationKind] = {
         "from the first fault until the client's call fails", "seconds", "<="),
     "recovered_within": ExpectationKind(
         "from healing until a message is really consumed", "seconds", "<="),
-    "lost": ExpectationKind("messages that left the queue and reached nobody", "count"),
+    "lost": ExpectationKind("messages that left the queue and reached nobody; those taken by a "
+                            "zombie, too", "count"),
+    "taken_by_zombies": ExpectationKind(
+        "messages handed to a connection that nobody was behind any more", "count"),
     "duplicated": ExpectationKind("messages that were consumed more than once", "count"),
-    "stuck": ExpectationKind("messages still in the queue at the end", "count"),
+    "late": ExpectationKind("messages that arrived late because of a fault", "count"),
+    "stuck": ExpectationKind("messages still in the queue, a processing list or a pending list at "
+                             "the end", "count"),
+    "unexpected": ExpectationKind("messages that were received and never produced", "count"),
     "zombies": ExpectationKind("connections that one side believes in and the other forgot",
                                "count"),
     "fin_wait1": ExpectationKind("the client's sockets in FIN-WAIT-1 at the end", "count"),

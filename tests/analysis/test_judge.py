@@ -140,7 +140,14 @@ STATES = [
 ]
 FATES = [
     (kind, fate, outcome) for kind in ("lost", "duplicated", "stuck")
-    for fate, outcome in ((kind, PASS), ("delivered", FAIL), ("late", FAIL), ("unknown", UNKNOWN))]
+    for fate, outcome in ((kind, PASS), ("delivered", FAIL), ("late", FAIL), ("unknown", UNKNOWN))
+] + [
+    ("lost", "zombie", PASS), ("lost", "refused", FAIL),
+    ("taken_by_zombies", "zombie", PASS), ("taken_by_zombies", "lost", FAIL),
+    ("taken_by_zombies", "unknown", UNKNOWN),
+    ("late", "late", PASS), ("late", "delivered", FAIL),
+    ("unexpected", "unexpected", PASS), ("unexpected", "delivered", FAIL),
+]
 
 
 @pytest.mark.parametrize(("text", "changed", "outcome", "measured"), STATES)

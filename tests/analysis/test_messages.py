@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,28 +12,38 @@ from pytest import param
 
 from netdiag.analysis.kernel import SocketState
 from netdiag.analysis.messages import account
-from netdiag.analysis.model import FaultEffect, Message
+from netdiag.analysis.model import FATES, FaultEffect, Message
 from netdiag.analysis.wire import Reply
+from netdiag.catalogue.patterns import PATTERNS
 
 from .recorded import CLIENT, SECOND, analysed, cell, event, moments
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
 
-FATES = {"delivered", "late", "duplicated", "lost", "stuck", "unknown"}
-
-
-def push(t: float, name: str = "m1", outcome: str = "ok") -> list[Event]:
+def push(t: float, name: str = "m1", outcome: str = "ok", answer: object = 1) -> list[Event]:
     return [event(t, "netdiag", "push", "start", id=name),
-            event(t + 0.001, "netdiag", "push", outcome, id=name)]
+            event(t + 0.001, "netdiag", "push", outcome, id=name, answer=answer)]
 
 
-def got(t: float, name: str = "m1") -> Event:
-    return event(t, "client.app", "got", "ok", id=name)
+def got(t: float, name: str = "m1", what: str = "got", who: str = "") -> Event:
+    return replace(event(t, "client.app", what, "ok", id=name), who=who)
 
 
-def left(*names: str) -> Event:
-    return event(30, "server.app", "left", "ok", ids=list(names))
+def done(t: float, name: str = "m1", who: str = "") -> list[Event]:
+    return [got(t, name, who=who), got(t + 0.1, name, "processed", who)]
+
+
+def left(*names: str, **places: list[str]) -> Event:
+    return event(30, "server.app", "left", "ok", ids=list(names), **places)
+
+
+def end(t: float, who: str = "") -> Event:
+    return replace(event(t, "client.app", "exit", "fail", code=-9), who=who)
+
+
+def call(t: float, name: str) -> Event:
+    return event(t, "client.app", "call", "start", command="RPUSH", id=name)
 
 
 END = event(30.1, "netdiag", "end")
@@ -52,14 +63,16 @@ def cut(began: float, healed: float | None) -> FaultEffect:
 
 def fate(events: list[Event], replies: list[Reply] | None = None,
          faults: list[FaultEffect] | None = None,
-         sockets: dict[tuple[str, str], SocketState] | None = None) -> Message:
-    (message,) = accounted([*events, END], replies or [], faults or [], sockets or {})
+         sockets: dict[tuple[str, str], SocketState] | None = None,
+         pattern: str = "brpop") -> Message:
+    (message,) = accounted([*events, END], replies or [], faults or [], sockets or {}, pattern)
     return message
 
 
 def accounted(events: list[Event], replies: list[Reply], faults: list[FaultEffect],
-              sockets: dict[tuple[str, str], SocketState]) -> tuple[Message, ...]:
-    return account(moments(*events), replies, faults, sockets)
+              sockets: dict[tuple[str, str], SocketState],
+              pattern: str = "brpop") -> tuple[Message, ...]:
+    return account(moments(*events), replies, faults, sockets, PATTERNS[pattern])
 
 
 SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, False, None)
@@ -67,17 +80,30 @@ SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, 
 
 @pytest.mark.parametrize(("events", "replies", "faults", "expected", "text"), [
     param([*push(1), got(1.01), left()], [reply(1.005, arrived=1.006)], [], "delivered",
-          "received at +1.01 s", id="delivered"),
+          "received at +1.010 s", id="delivered"),
     param([*push(1), left("m1")], [], [], "stuck", "still in the queue", id="stuck"),
     param([*push(1), got(1.1), got(2), left()], [], [], "duplicated", "received 2 times",
           id="duplicated"),
     param([*push(1), left()], [], [], "lost", "no reply that holds it was ever on the wire",
           id="lost in the server's host"),
-    param([*push(1), left()], [reply(1.1, sent=5, taken=5)], [cut(0, None)], "lost",
-          "sent 5 times, taken by the cable 5 times; the server's socket is gone",
-          id="lost on the way"),
+    param([*push(1), left()], [reply(1.1, sent=5, taken=5)], [cut(0, None)], "zombie",
+          "popped at +1.100 s for client 10.0.0.1:40000; taken by the cable 5 times, reply "
+          "retransmitted 4 times, the server's socket is gone: taken by a zombie",
+          id="for a connection that was cut before"),
+    param([*push(1), left()], [reply(1.1, sent=5, taken=5)], [cut(1.1, None)], "lost",
+          "the server's socket is gone: lost", id="the reply itself was cut"),
+    param([*push(1), left()], [reply(1.1, sent=2, taken=1)], [cut(1.2, None)], "lost",
+          "taken by the cable once, reply retransmitted once", id="lost on the way"),
+    param(push(1, outcome="fail", answer="OOM"), [], [], "refused", "did not take it: OOM",
+          id="refused"),
+    param(push(1)[:1], [], [], "unknown", "never said whether it took it", id="no answer"),
+    param([*push(1)[:1], got(2), left()], [], [], "delivered", "received", id="taken in silence"),
+    param([*push(1), event(2, "server.app", "exit", "fail", code=-9, fault="f"), left()], [], [],
+          "lost", "in the server's memory, which was gone at +2.000 s", id="died with the server"),
+    param([*push(1), *done(2), got(3), got(4), end(5), left()], [], [], "delivered", "received",
+          id="received again by a program that died with it"),
     param([*push(1), left()], [reply(1.1, arrived=1.2)], [], "lost",
-          "reached the client's host at +1.20 s", id="lost in the client's host"),
+          "reached the client's host at +1.200 s", id="lost in the client's host"),
     param([*push(1), left()], [reply(29.9, arrived=29.95)], [], "unknown",
           "just before the cell ended", id="on its way at the end"),
     param([*push(1), got(8), left()], [reply(1.1, sent=4, taken=3, arrived=7.9)], [cut(0.5, 6)],
@@ -103,8 +129,69 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
     assert "the server's kernel still retransmits it to nobody" in message.text
 
 
-def test_a_message_that_the_server_refused_was_never_there() -> None:
-    assert accounted([*push(1, outcome="fail"), left(), END], [], [], {}) == ()
+@pytest.mark.parametrize(("pattern", "events", "replies", "faults", "expected", "text"), [
+    param("blmove", [*push(1), left(processing=["m1"])], [reply(1.1, sent=3, taken=3)],
+          [cut(0, None)], "stuck", "popped at +1.100 s for client 10.0.0.1:40000; in the "
+          "processing list", id="a processing list keeps it"),
+    param("xreadgroup", [*push(1), left(pending=["m1"])], [reply(1.1, sent=3, taken=3)],
+          [cut(0, None)], "stuck", "in the pending list", id="a pending list keeps it"),
+    param("blmove", [*push(1), *done(1.1), left(processing=["m1"])], [], [], "delivered",
+          "its acknowledgement never came, so it is in the processing list", id="lost its ACK"),
+    param("blmove", [*push(1), event(5, "netdiag", "requeue", "ok", id="m1"), *done(5.1), left()],
+          [], [cut(0, None)], "late", "it was given back at +5.000 s", id="a reaper mends it"),
+    param("blmove", [*push(1), *done(1.1), event(5, "netdiag", "requeue", "ok", id="m1"),
+                     *done(5.1), left()],
+          [], [], "duplicated", "given back at +5.000 s", id="done, not acknowledged, done again"),
+    param("xreadgroup", [*push(1), got(2), end(3), *done(4, "m0"), left(pending=["m1"])], [], [],
+          "stuck", "ended before it had done its work on it; in the pending list",
+          id="its consumer died with it, and it is kept"),
+    param("subscribe", [call(0.5, "x"), *push(1, answer=0), left()], [], [], "lost",
+          "the server counted 0 listeners; not listening", id="nobody listens"),
+    param("subscribe", [call(0.5, "x"), *push(1), left()], [reply(1.1, sent=3, taken=3)],
+          [cut(0, None)], "zombie", "counted 1 listeners; sent at +1.100 s for client",
+          id="a zombie is counted"),
+    param("subscribe", [got(1.1, who="a"), got(1.1, who="b"), *push(1, answer=2), left()], [], [],
+          "delivered", "at +1.100 s by a, at +1.100 s by b", id="every listener heard it"),
+    param("request", [call(1, "m1"), got(1.1), left(executed=["m1"])], [], [], "delivered",
+          "received", id="answered"),
+    param("request", [call(1, "m1"), got(1.1), left(executed=["m1", "m1"])], [], [], "duplicated",
+          "executed 2 times", id="sent again by the library"),
+    param("request", [call(1, "m1"), event(4, "client.app", "error", "fail"), left(executed=[])],
+          [], [], "lost", "never executed, and the caller got an error", id="never executed"),
+    param("request", [call(1, "m1"), left(executed=["m1"])],
+          [Reply(CLIENT, 1, SECOND, 1, 1, 2, 2, None)], [], "lost",
+          "executed, but its answer was not received; taken by the cable twice", id="no answer"),
+    param("request", [call(29.9, "m1"), left(executed=[])], [], [], "unknown", "not answered",
+          id="under way at the end"),
+])
+def test_fates_in_other_patterns(pattern: str, events: list[Event], replies: list[Reply],
+                                 faults: list[FaultEffect], expected: str, text: str) -> None:
+    told = accounted([*events, END], replies, faults, {}, pattern)
+    (message,) = [one for one in told if one.id == "m1"]
+    assert message.fate == expected
+    assert text in message.text
+
+
+def test_what_a_dead_program_had_not_done_is_lost() -> None:
+    events = [*push(0.5, "m0"), *done(0.6, "m0"), *push(1), got(3), end(4), left(), END]
+    _, lost = accounted(events, [], [], {})
+    assert lost.fate == "lost"
+    assert lost.text == \
+        "received at +3.000 s, which ended before it had done its work on it: lost"
+
+
+def test_what_nobody_produced_is_unexpected() -> None:
+    _, stranger = accounted([*push(1), got(2), got(3, "m7"), left(), END], [], [], {})
+    assert (stranger.id, stranger.fate) == ("m7", "unexpected")
+    assert stranger.text == "received at +3.000 s, but nobody produced it"
+
+
+def test_a_client_is_called_as_the_server_calls_it() -> None:
+    rows = [{"id": "8", "addr": CLIENT}]
+    listed = event(0, "server.app", "client_list", clients=rows)
+    named = replace(event(0, "client.app", "connect", "ok", local=["10.0.0.1", 40000]), who="c")
+    told = accounted([listed, named, *push(1), left(), END], [reply(1.1, taken=1)], [], {})
+    assert "popped at +1.100 s for c (client 8); taken by the cable once" in told[0].text
 
 
 NAMES = ["m1", "m2", "m3", "m4"]
@@ -112,6 +199,11 @@ STORY = st.fixed_dictionaries({
     "pushed": st.dictionaries(st.sampled_from(NAMES), st.tuples(
         st.floats(0, 20), st.sampled_from(["ok", "fail", None])), max_size=4),
     "got": st.lists(st.tuples(st.floats(0, 29), st.sampled_from([*NAMES, "stranger"])), max_size=8),
+    "said": st.lists(st.tuples(st.floats(0, 29), st.sampled_from([*NAMES, "stranger"]),
+                               st.sampled_from(["processed", "acknowledged", "call"])), max_size=8),
+    "ends": st.lists(st.floats(0, 29), max_size=2),
+    "pattern": st.sampled_from(sorted(PATTERNS)),
+    "place": st.sampled_from(["ids", "processing", "pending", "executed"]),
     "left": st.none() | st.lists(st.sampled_from([*NAMES, "stranger"]), max_size=4),
     "replies": st.lists(st.builds(reply, st.floats(0, 29), st.sampled_from(NAMES),
                                   arrived=st.none() | st.floats(0, 30)), max_size=5),
@@ -119,33 +211,54 @@ STORY = st.fixed_dictionaries({
                        max_size=2)})
 
 
+def told_by(story: dict[str, Any]) -> tuple[list[Event], set[str]]:
+    """A story's events, and the names of what is produced in it."""
+    events = [END]
+    for name, (t, outcome) in story["pushed"].items():
+        events += push(t, name, outcome)[: 2 if outcome else 1]
+    events += [got(t, name) for t, name in story["got"]]
+    events += [got(t, name, what) for t, name, what in story["said"]]
+    events += [end(t) for t in story["ends"]]
+    if story["left"] is not None:
+        events.append(event(30, "server.app", "left", "ok", **{story["place"]: story["left"]}))
+    if PATTERNS[story["pattern"]].own_messages:
+        return events, {name for _, name, what in story["said"] if what == "call"}
+    return events, set(story["pushed"])
+
+
 @settings(deadline=None)
 @given(STORY)
-def test_the_fates_add_up_to_what_was_pushed(story: dict[str, object]) -> None:
-    """Each message that the server took has one fate; nothing is received that was never pushed;
-    a message that was received is neither lost nor stuck."""
-    pushed, received = story["pushed"], story["got"]
-    assert isinstance(pushed, dict)
-    assert isinstance(received, list)
-    events = [END]
-    for name, (t, outcome) in pushed.items():
-        events += push(t, name, outcome)[: 2 if outcome else 1]
-    events += [got(t, name) for t, name in received]
-    if isinstance(story["left"], list):
-        events.append(left(*story["left"]))
-    found = accounted(events, story["replies"], story["faults"], {})  # type: ignore[arg-type]
-    accepted = {name for name, (_, outcome) in pushed.items() if outcome == "ok"}
-    assert {message.id for message in found} == accepted
-    assert len(found) == len(accepted)
-    assert {message.fate for message in found} <= FATES
+def test_the_fates_add_up_to_what_was_produced(story: dict[str, Any]) -> None:
+    """Each message that was produced has one fate; nothing else has one, but for what was received
+    without having been produced, which is unexpected."""
+    events, produced = told_by(story)
+    found = accounted(events, story["replies"], story["faults"], {}, story["pattern"])
+    expected = [message for message in found if message.fate != "unexpected"]
+    assert sorted(message.id for message in expected) == sorted(produced)
+    received = {name for _, name in story["got"]}
+    assert {one.id for one in found if one.fate == "unexpected"} == received - produced
+    assert {message.fate for message in found} <= set(FATES)
     for message in found:
-        times = sum(name == message.id for _, name in received)
-        assert (message.received is not None) == (times > 0)
+        assert message.text
+        assert (message.received is not None) == (message.id in received)
+        if message.fate in ("delivered", "late"):
+            assert message.id in received
+
+
+@settings(deadline=None)
+@given(STORY)
+def test_a_queue_gives_each_message_once_or_says_so(story: dict[str, Any]) -> None:
+    """Where programs do not die and say nothing of their work, receipts alone decide."""
+    story = {**story, "said": [], "ends": [], "pattern": "brpop"}
+    events, _ = told_by(story)
+    for message in accounted(events, story["replies"], story["faults"], {}):
+        times = sum(name == message.id for _, name in story["got"])
+        if message.fate == "unexpected":
+            continue
         assert (message.fate in ("delivered", "late")) == (times == 1)
         assert (message.fate == "duplicated") == (times > 1)
-        assert message.text
-    if story["left"] is None:
-        assert not {"lost", "stuck"} & {message.fate for message in found}
+        if story["left"] is None and not story["replies"]:
+            assert message.fate not in ("lost", "stuck", "zombie")
 
 
 @pytest.mark.parametrize(("name", "cell_id", "fates"), [
@@ -161,6 +274,6 @@ def test_on_stored_recordings(name: str, cell_id: str, fates: dict[str, str]) ->
 
 def test_a_lost_message_says_where_it_went() -> None:
     (lost,) = analysed("reply-lost").cells[0].fated("lost")
-    assert lost.text.startswith("left the server at +0.00 s for client 10.0.0.1:")
+    assert lost.text.startswith("popped at +0.000 s for client ")
     assert lost.text.endswith("where its socket was closed by then: lost")
     assert lost.popped == pytest.approx(0, abs=0.01)

@@ -88,7 +88,7 @@ def test_an_interval_without_an_end_lasts_until_the_cell_does() -> None:
 
 def test_messages_add_up_and_the_missing_ones_have_a_story() -> None:
     cell, = view_of(run(lost())).cells
-    assert cell.messages == "2 pushed: 1 delivered, 1 lost"
+    assert cell.messages == "2 produced: 1 delivered, 1 lost"
     assert [(one.id, one.fate) for one in cell.missing] == [("m1", "lost")]
 
 

@@ -51,9 +51,9 @@ def test_the_consumer_that_is_cut_off_takes_a_message_from_the_healthy_one(home:
     assert healthy["faults"] == []
     for told in (cut, healthy):
         # who of the two waits longer is the machine's choice; who loses its message is not
-        assert sorted(one["fate"] for one in told["messages"]) == ["delivered", "lost"]
-        [lost] = [one for one in told["messages"] if one["fate"] == "lost"]
-        assert "for client 10.0.0.1:" in lost["text"], "the one that is cut off"
+        assert sorted(one["fate"] for one in told["messages"]) == ["delivered", "zombie"]
+        [lost] = [one for one in told["messages"] if one["fate"] == "zombie"]
+        assert "for cut-off (client " in lost["text"], "the one that is cut off"
     files = Recording(root).cell("thief")
     assert files.tape_of("cut-off").stat().st_size > 0
     assert files.tape_of("healthy").stat().st_size > 0

@@ -1,0 +1,148 @@
+"""Replies that carried a message, and the connections they were for: who was behind them?
+
+The rule this file guards: the tape says what left and what arrived, the kernels say whose socket
+it was for, and a connection is called a zombie only when its client could not be reached any more
+before the server wrote to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdiag.analysis.moments import halted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netdiag.analysis.kernel import SocketState
+    from netdiag.analysis.model import FaultEffect
+    from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import Reply
+    from netdiag.recording import Event
+
+
+class Consumers:
+    """The clients of a cell and how the server calls their connections. `names` is [""] for one."""
+
+    def __init__(self, moments: Moments) -> None:
+        spoke = dict.fromkeys(event.who for event in moments.of("client.app"))
+        self.names = tuple(spoke or {"": None})
+        self._hosts: dict[str, str] = {}
+        for event in moments.of("client.app", "connect"):
+            local = event.data.get("local")
+            if isinstance(local, list) and local:
+                self._hosts[str(local[0])] = event.who
+        self._ids: dict[str, str] = {}
+        for event in moments.of("server.app", "client_list"):
+            rows = event.data.get("clients")
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    self._ids[str(row.get("addr"))] = str(row.get("id"))
+
+    def who(self, client: str) -> str:
+        """Whose connection an endpoint is: the client's name in the cell."""
+        return self._hosts.get(client.rpartition(":")[0].strip("[]"), "")
+
+    def called(self, client: str) -> str:
+        """`client 8`, as CLIENT LIST has it, or its endpoint; with its name where it has one."""
+        number = self._ids.get(client)
+        short = f"client {client if number is None else number}"
+        who = self.who(client)
+        return f"{who} ({short})" if who else short
+
+
+class Handed:
+    """What can be said of a reply and its connection; all times are ns."""
+
+    def __init__(
+        self,
+        moments: Moments,
+        faults: Sequence[FaultEffect],
+        sockets: Mapping[tuple[str, str], SocketState],
+    ) -> None:
+        self._moments = moments
+        self._faults = faults
+        self._sockets = sockets
+        self.consumers = Consumers(moments)
+        self._works = any(True for _ in moments.of("client.app", "processed"))
+
+    def popped(self, reply: Reply, verb: str = "popped") -> str:
+        """`popped at +3.210 s for client 8`."""
+        return f"{verb} {self._at(reply.left)} for {self.consumers.called(reply.client)}"
+
+    def where(self, reply: Reply) -> str:
+        """Where a reply vanished, as far as tape and kernels tell."""
+        if reply.arrived is not None:
+            return f"reached the client's host {self._at(reply.arrived)}, {self._behind(reply)}"
+        again = "" if reply.sent < 2 else f", reply retransmitted {_times(reply.sent - 1)}"
+        taken = f"taken by the cable {_times(reply.taken)}{again}"
+        socket = self._sockets.get(("server", reply.client))
+        if socket is None or socket.gone is not None:
+            return f"{taken}, the server's socket is gone"
+        if socket.orphan:
+            return f"{taken}, socket orphaned in {socket.state}"
+        return f"{taken}, the server's kernel still retransmits it to nobody"
+
+    def _behind(self, reply: Reply) -> str:
+        own = self._sockets.get(("client", reply.client))
+        closed = own is None or own.gone is not None or own.state != "ESTABLISHED"
+        if closed:
+            return "where its socket was closed by then"
+        stopped = halted(self._moments, "client")
+        if stopped is not None and stopped.what == "signal":
+            return "where its program was frozen"
+        return "but no consumer read it"
+
+    def to_a_zombie(self, reply: Reply) -> bool:
+        """Whether nobody could be reached behind the connection before the reply was written."""
+        if reply.arrived is None and reply.taken:
+            return any(_stood(fault, reply.left) for fault in self._faults if fault.taken)
+        own = self._sockets.get(("client", reply.client))
+        if own is None:
+            return False
+        return own.gone is not None and own.gone < reply.left
+
+    def between(self, start: int, end: int) -> bool:
+        """Whether a fault was active at some time between."""
+        return any(
+            fault.began_ns is not None
+            and fault.began_ns < end
+            and (fault.healed_ns is None or fault.healed_ns > start)
+            for fault in self._faults
+        )
+
+    def ended_after(self, got: Event) -> bool:
+        """Whether the program that received it has ended since, where programs say when they have
+        done their work.
+        """
+        if not self._works:
+            return False
+        return any(
+            event.t >= got.t and event.who == got.who
+            for event in self._moments.of("client.app", "exit")
+        )
+
+    def failed_after(self, t: int) -> bool:
+        """Whether a client got an error, or ended, after `t`."""
+        return any(event.t >= t for event in self._moments.of("client.app", "error", "exit"))
+
+    def server_ended_after(self, t: int) -> int | None:
+        """When the server's program ended after `t`, with all it held in memory."""
+        ends = (one.t for one in self._moments.of("server.app", "exit") if one.t >= t)
+        return next(ends, None)
+
+    def _at(self, t: int) -> str:
+        return f"at {self._moments.since(t):+.3f} s"
+
+
+def _stood(fault: FaultEffect, t: int) -> bool:
+    """Whether a fault was active before `t` and at `t`: the packet that begins one is not hit."""
+    return (
+        fault.began_ns is not None
+        and fault.began_ns < t
+        and (fault.healed_ns is None or fault.healed_ns > t)
+    )
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")

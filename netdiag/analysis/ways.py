@@ -1,0 +1,148 @@
+"""Events and replies -> the way of each message: everything that was seen of it, and nothing more.
+
+Produced, accepted, popped, on the wire, received, processed, acknowledged: each step is what
+somebody recorded. The rule it guards: no judgement here; `messages` reads the ways and says what
+became of each message.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import Reply
+    from netdiag.recording import Event
+    from netdiag.tcp.resp import Value
+
+PLACES: Final = ("ids", "processing", "pending")
+"""Where a message can lie at the end: the queue, the processing list, the pending list."""
+
+
+@dataclass
+class Way:
+    """One message; times are absolute ns. accepted: when the server said that it took it; refused:
+    why it did not; listeners: how many the server says heard it (channels only); places: where it
+    lay at the end; executed: how often a request was done.
+    """
+
+    id: str
+    pushed: int
+    accepted: int | None = None
+    refused: str = ""
+    listeners: int | None = None
+    replies: list[Reply] = field(default_factory=list)
+    got: list[Event] = field(default_factory=list)
+    processed: list[Event] = field(default_factory=list)
+    acknowledged: list[Event] = field(default_factory=list)
+    requeued: list[Event] = field(default_factory=list)
+    places: tuple[str, ...] = ()
+    executed: int = 0
+
+
+@dataclass(frozen=True)
+class Ways:
+    """All of a cell: each message's way in the order of producing; what was received and never
+    produced; whether somebody looked at what was left.
+    """
+
+    ways: tuple[Way, ...]
+    strangers: tuple[tuple[str, tuple[Event, ...]], ...]
+    looked: bool
+
+
+def ways_of(moments: Moments, replies: Sequence[Reply], *, requests: bool) -> Ways:
+    """Collect. `requests`: the clients make the messages themselves, and a reply is its number."""
+    ways = _requested(moments) if requests else _pushed(moments)
+    strangers: dict[str, list[Event]] = {}
+    for event in moments.of("client.app", "got", "processed", "acknowledged"):
+        name = _name(event)
+        if name in ways:
+            getattr(ways[name], event.what).append(event)
+        elif event.what == "got":
+            strangers.setdefault(name, []).append(event)
+    for event in moments.of("netdiag", "requeue"):
+        if _name(event) in ways:
+            ways[_name(event)].requeued.append(event)
+    left = moments.last("server.app", "left")
+    _places(ways, left)
+    for name, reply in _executed(left, replies) if requests else _carried(ways, replies):
+        if name in ways:
+            ways[name].replies.append(reply)
+    told = tuple((name, tuple(events)) for name, events in strangers.items())
+    return Ways(tuple(ways.values()), told, left is not None)
+
+
+def _name(event: Event) -> str:
+    return str(event.data.get("id"))
+
+
+def _pushed(moments: Moments) -> dict[str, Way]:
+    ways: dict[str, Way] = {}
+    for event in moments.of("netdiag", "push"):
+        name = _name(event)
+        if event.outcome == "start":
+            ways.setdefault(name, Way(name, event.t))
+        elif name in ways:
+            _answered(ways[name], event)
+    return ways
+
+
+def _answered(way: Way, event: Event) -> None:
+    answer = event.data.get("answer")
+    if event.outcome != "ok":
+        way.refused = str(event.data.get("reason") or answer)
+        return
+    way.accepted = event.t
+    way.listeners = answer if isinstance(answer, int) else None
+
+
+def _requested(moments: Moments) -> dict[str, Way]:
+    """A request is accepted when it is made: it has no producer but its client."""
+    ways: dict[str, Way] = {}
+    for event in moments.of("client.app", "call"):
+        if "id" in event.data:
+            ways.setdefault(_name(event), Way(_name(event), event.t, event.t))
+    return ways
+
+
+def _places(ways: dict[str, Way], left: Event | None) -> None:
+    for place in PLACES:
+        for name in _listed(left, place):
+            if name in ways:
+                ways[name].places += (place,)
+    for name, times in Counter(_listed(left, "executed")).items():
+        if name in ways:
+            ways[name].executed = times
+
+
+def _listed(left: Event | None, place: str) -> list[str]:
+    names = left.data.get(place) if left is not None else None
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _carried(ways: dict[str, Way], replies: Sequence[Reply]) -> Iterator[tuple[str, Reply]]:
+    """Which messages each reply carries, by their names in it."""
+    for reply in replies:
+        for word in dict.fromkeys(_words(reply.value)):
+            name = word.decode("utf-8", "replace")
+            if name in ways:
+                yield name, reply
+
+
+def _words(value: Value) -> list[bytes]:
+    if isinstance(value, bytes):
+        return [value]
+    return [word for part in value for word in _words(part)] if isinstance(value, tuple) else []
+
+
+def _executed(left: Event | None, replies: Sequence[Reply]) -> Iterator[tuple[str, Reply]]:
+    """A request appends its name to a list, so its reply is its place there, from 1."""
+    names = _listed(left, "executed")
+    for reply in replies:
+        if isinstance(reply.value, int) and 1 <= reply.value <= len(names):
+            yield names[reply.value - 1], reply
