@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
 import traceback
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
@@ -145,14 +149,37 @@ class Child:
     def _collect(self, options: int) -> int | None:
         if self._status:
             return self._status[0]
+        code = self._ended(options)
+        if code is not None:
+            self._status.append(code)
+        return code
+
+    def _ended(self, options: int) -> int | None:
         try:
             pid, status = os.waitpid(self.pid, options)
         except ChildProcessError:
             pid, status = self.pid, 255 << 8
-        if pid == 0:
-            return None
-        self._status.append(os.waitstatus_to_exitcode(status))
-        return self._status[0]
+        return None if pid == 0 else os.waitstatus_to_exitcode(status)
+
+
+@dataclass(frozen=True)
+class Stranger(Child):
+    """A process that somebody else started and ends: it is watched, and no signal of ours, not even
+    the last one, is meant for it.
+
+    `code` is asked for its exit code when it has ended.
+    """
+
+    code: Callable[[], int] = field(default=lambda: 255, repr=False, compare=False)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """It is not ours to end."""
+
+    def _ended(self, options: int) -> int | None:
+        patience = 0 if options & os.WNOHANG else None
+        watch = select.poll()
+        watch.register(self.pidfd, select.POLLIN)
+        return self.code() if watch.poll(patience) else None
 
 
 def fork(main: Callable[[], int], name: str) -> Child:
@@ -189,6 +216,22 @@ def fork_apart(main: Callable[[], int], name: str) -> Child:
     here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         unshare(CLONE_NEWPID)  # for the next child only; we ourselves stay
+        try:
+            return fork(main, name)
+        finally:
+            setns(here, CLONE_NEWPID)
+    finally:
+        os.close(here)
+
+
+def fork_into(space: int, main: Callable[[], int], name: str) -> Child:
+    """Fork a child in the pid namespace that `space` refers to, a descendant of ours; as `fork`.
+
+    Its pid is the one it has here. Source: pid_namespaces(7). Raises OSError when it is refused.
+    """
+    here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(space, CLONE_NEWPID)  # for the next child only; we ourselves stay
         try:
             return fork(main, name)
         finally:

@@ -110,7 +110,7 @@ def _of_application(own: SocketState | None, moments: Moments) -> Belief:
 
 
 def _halted(why: Event) -> str:
-    return "frozen" if why.what == "signal" else f"ended with code {why.data.get('code')}"
+    return f"ended with code {why.data.get('code')}" if why.what == "exit" else "frozen"
 
 
 def _of_server(client: str, moments: Moments) -> Belief:

@@ -65,12 +65,11 @@ def halted(moments: Moments, host: str) -> Event | None:
     when it does (or did when it was last heard of).
     """
     why = None
-    for event in moments.of(f"{host}.app", "start", "started", "exit", "signal"):
-        if event.what in ("start", "started") or event.data.get("signal") == "SIGCONT":
+    for event in moments.of(f"{host}.app", "start", "started", "exit", "signal", "docker"):
+        word = event.data.get("signal") or event.data.get("verb")
+        if event.what in ("start", "started") or word in ("SIGCONT", "unpause"):
             why = None
-        elif event.what == "exit" or (
-            event.data.get("signal") == "SIGSTOP" and event.outcome == "ok"
-        ):
+        elif event.what == "exit" or (word in ("SIGSTOP", "pause") and event.outcome == "ok"):
             why = event
     return why
 
@@ -83,7 +82,7 @@ def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]
     summaries: dict[str, dict[str, Any]] = {}
     acts: dict[str, list[Event]] = {}
     for event in events:
-        if event.what in ("signal", "started"):
+        if event.what in ("signal", "started", "docker"):
             acts.setdefault(str(event.data.get("fault")), []).append(event)
         if event.lane != "cable" or "fault" not in event.data:
             continue
@@ -133,6 +132,8 @@ def _with_acts(effect: FaultEffect, acts: list[Event]) -> FaultEffect:
 
 def _act(data: Mapping[str, object]) -> str:
     """`SIGSTOP: T (stopped)`, `started again`, `SIGHUP: the program ignores it`."""
+    if "verb" in data:
+        return f"docker {data['verb']}: {data.get('reason') or data.get('state')}"
     if "signal" not in data:
         return "started again"
     return f"{data['signal']}: {data.get('reason') or data.get('state')}"

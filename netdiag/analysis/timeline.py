@@ -199,6 +199,13 @@ def _signal(data: dict[str, Any], outcome: str) -> Told:
     return f"{data.get('signal')} from fault {data.get('fault')}", f"then {data.get('state')}", 0
 
 
+def _docker(data: dict[str, Any], outcome: str) -> Told:
+    verb, took = data.get("verb"), f"took {data.get('took_ms')} ms"
+    if outcome != "ok":
+        return f"docker {verb} failed: {data.get('reason')}", took, 0
+    return f"docker {verb}: {data.get('state')}", f"fault {data.get('fault')}, {took}", 0
+
+
 def _sleep(data: dict[str, Any], outcome: str) -> Told:
     del outcome
     fd = f"fd {data['fd']}" if data.get("fd") is not None else ""
@@ -230,6 +237,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ),
     ("app", "sleep"): _sleep,
     ("app", "signal"): _signal,
+    ("app", "docker"): _docker,
     ("app", "started"): lambda data, _: (
         "started again, with nothing in its memory",
         f"fault {data.get('fault')}",

@@ -13,6 +13,7 @@ thoughts.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import ipaddress
 import json
@@ -42,6 +43,7 @@ _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
 _HOST_PATIENCE: Final = 1.0  # s; carrying a signal takes a fraction of a millisecond
+_NO_LINK: Final = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)  # the host has lost its link
 _LATE: Final = 200_000  # ns; a frame that waited longer will not be the only one
 _STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
 
@@ -199,6 +201,9 @@ class CableLoop:
             except BlockingIOError:
                 select.select([], [port], [], 1.0)
                 continue
+            except OSError as err:
+                if err.errno not in _NO_LINK:
+                    raise
             return leaves
 
     def _act(self, decision: Decision, t: int) -> None:

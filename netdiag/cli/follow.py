@@ -160,6 +160,7 @@ _WORDS: Final[dict[tuple[str, str], Callable[[Event], str]]] = {
     ("exit", "ok"): lambda event: f"{_program(event)} ended, code {_field(event, 'code')}",
     ("exit", "fail"): lambda event: f"{_program(event)} ended, code {_field(event, 'code')}",
     ("signal", "ok"): lambda event: f"{_program(event)} gets {_field(event, 'signal')}",
+    ("docker", "ok"): lambda event: f"{_program(event)}: docker {_field(event, 'verb')} done",
     ("started", "ok"): lambda event: f"{_program(event)} is started again",
     ("push", "ok"): lambda event: f"{_field(event, 'id', 'a message')} pushed",
     ("fault", "start"): _fault,

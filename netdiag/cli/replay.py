@@ -83,14 +83,14 @@ def _clock(recording: Recording, plan: Plan) -> str:
 
 def _again(plan: Plan, clock: str, *, out: Path, jobs: int) -> RunResult:
     from netdiag.cli.progress import progress  # noqa: PLC0415
-    from netdiag.cli.run import guests_for, nothing_to_lose  # noqa: PLC0415
+    from netdiag.cli.run import hosts_for, nothing_to_lose  # noqa: PLC0415
     from netdiag.run.front import run_plan  # noqa: PLC0415
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415
 
     lab, warp = _LABS[clock]
     with (
         nothing_to_lose(),
-        sandbox(guests_for(lab, warp=warp)) as box,
+        sandbox(hosts_for(lab, warp=warp)) as box,
         progress(plan, quiet=False) as follow,
     ):
         return run_plan(plan, out=out, jobs=jobs, follow=follow, box=box)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netdiag.analysis import Analysis
+    from netdiag.run.docked import Containers
     from netdiag.run.front import RunResult
     from netdiag.run.keeping import Guests
     from netdiag.run.sandbox import Sandbox
@@ -83,13 +84,18 @@ class Wishes:
 )
 @click.option(
     "--lab",
-    type=click.Choice(["namespaces", "uml"]),
+    type=click.Choice(["namespaces", "uml", "docker"]),
     default="namespaces",
     show_default=True,
-    help="Where the hosts are: in this kernel, or in a guest's (see `netdiag warp`).",
+    help="Where the hosts are: in this kernel, in a guest's (see `netdiag warp`), or containers.",
 )
 @click.option(
     "--warp", is_flag=True, help="In a guest on a virtual clock, which skips all waiting."
+)
+@click.option(
+    "--attach",
+    metavar="PROJECT",
+    help="With --lab docker: use this running compose project, and leave it as it was.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print only the analysis, as JSON.")
 def command(  # noqa: PLR0913 - click hands over one argument an option
@@ -106,6 +112,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     baseline: Path | None,
     lab: str,
     warp: bool,
+    attach: str | None,
     as_json: bool,
 ) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
@@ -117,7 +124,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json)
     # the sandbox makes its namespaces while we read the scenario
-    with nothing_to_lose(), sandbox(guests_for(lab, warp=warp)) as box:
+    with nothing_to_lose(), sandbox(hosts_for(lab, warp=warp, attach=attach)) as box:
         result = _run(box, scenario, wishes)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
@@ -133,8 +140,16 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     return code or worse
 
 
-def guests_for(lab: str, *, warp: bool) -> Guests | None:
-    """The guests that were asked for. Raises LabError when there is no kernel for them."""
+def hosts_for(lab: str, *, warp: bool, attach: str | None = None) -> Guests | Containers | None:
+    """The hosts that were asked for. Raises LabError when there is no kernel for guests."""
+    if attach is not None and lab != "docker":
+        raise click.UsageError("--attach needs --lab docker")
+    if lab == "docker":
+        if warp:
+            raise click.UsageError("--warp is for guests, and --lab docker for containers")
+        from netdiag.run.docked import Containers  # noqa: PLC0415
+
+        return Containers(attach)
     if lab != "uml" and not warp:
         return None
     from netdiag.lab.uml.kernels import choose  # noqa: PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from netdiag.clients.apart import Apart
 from netdiag.errors import LabError
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def warm(client: ExecClient) -> None:
 
 def version(client: ExecClient) -> None:
     """Only the program knows."""
+
+
+def apart(client: ExecClient) -> Apart:
+    """The other host's program of that name."""
+    return Apart(client.command)
 
 
 def main(client: ExecClient, start: Start) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netdiag.catalogue.settings import Unset
+from netdiag.clients.apart import HERE, Apart
 from netdiag.errors import LabError
 
 if TYPE_CHECKING:
@@ -62,8 +63,16 @@ def _versions() -> tuple[str, str]:
 
 def main(client: PhpRedisClient, start: Start) -> int:
     """Become PHP."""
+    return start.execute(PHP, *_options(client), "-f", str(_SCRIPT))
+
+
+def apart(client: PhpRedisClient) -> Apart:
+    """The script under the other host's PHP."""
+    return Apart((PHP, *_options(client), "-f", HERE), _SCRIPT.read_bytes(), (PHP, "-r", _ASK))
+
+
+def _options(client: PhpRedisClient) -> tuple[str, ...]:
     ini = client.settings.default_socket_timeout
-    options: list[str] = []
-    if not isinstance(ini, Unset):
-        options = ["-d", f"default_socket_timeout={-1 if ini is None else int(ini)}"]
-    return start.execute(PHP, *options, "-f", str(_SCRIPT))
+    if isinstance(ini, Unset):
+        return ()
+    return "-d", f"default_socket_timeout={-1 if ini is None else int(ini)}"

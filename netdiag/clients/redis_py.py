@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from netdiag.clients.apart import HERE, Apart, package
 from netdiag.clients.environments import interpreter
 from netdiag.errors import LabError
 from netdiag.process import settle
@@ -58,6 +59,12 @@ def _version_of(python: str, named: str) -> str:
             f"client.python: {named!a} has no redis-py that can be imported; install it there, or "
             "make an environment with `netdiag clients add redis-py==5.0`"
         ) from err
+
+
+def apart(client: RedisPyClient) -> Apart:
+    """The script under the other host's interpreter."""
+    python = client.python or "python3"
+    return Apart((python, HERE), package(_SCRIPT, "driving"), (python, "-c", _ASK))
 
 
 def main(client: RedisPyClient, start: Start) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from netdiag.catalogue.clients import Client
+    from netdiag.clients.apart import Apart
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class Start:
     log: int
     events: int
 
-    def execute(self, *argv: str) -> int:
+    def execute(self, *argv: str, keep: tuple[int, ...] = ()) -> int:
         """In a forked child: become this program, with the contract's environment."""
         told = {"NETDIAG_CLIENT": json.dumps(self.task), "NETDIAG_EVENTS": str(self.events)}
-        return become(argv, env={**os.environ, **told}, log=self.log, keep=(self.events,))
+        keep = (self.events, *keep)
+        return become(argv, env={**os.environ, **told}, log=self.log, keep=keep)
 
 
 class Kind(Protocol):
@@ -47,6 +49,9 @@ class Kind(Protocol):
 
     def version(self, client: Any) -> str | None:  # noqa: ANN401
         """The version of the library under test; None where only the program knows."""
+
+    def apart(self, client: Any) -> Apart:  # noqa: ANN401
+        """What is run on a host that has programs of its own."""
 
     def main(self, client: Any, start: Start) -> int:  # noqa: ANN401
         """In a forked child on the client's host: be the client; returns its exit code."""
@@ -93,14 +98,17 @@ def client_main(
     server: tuple[str, int],
     log: int,
     events: int,
+    apart: bool = False,
 ) -> Callable[[], int]:
     """What to run in a forked child on the client's host.
 
-    It writes its events to `events` and its output to `log`. Raises LabError when what the client
+    It writes its events to `events` and its output to `log`. On a host that is `apart`, the host's
+    own programs are run. Raises LabError when what the client
     needs cannot be found.
     """
     kind = kind_of(client)
-    kind.require(client)
+    if not apart:
+        kind.require(client)
     mode = getattr(client, "mode", None)
     task = {
         "host": server[0],
@@ -109,4 +117,8 @@ def client_main(
         "settings": settings_json(client.settings),
         "workload": dict(workload),
     }
-    return lambda: kind.main(client, Start(task, log, events))
+    start = Start(task, log, events)
+    if not apart:
+        return lambda: kind.main(client, start)
+    words, keep = kind.apart(client).hand_over()
+    return lambda: start.execute(*words, keep=keep)

@@ -6,9 +6,10 @@ and one row in a test. Nothing here knows a clock, a socket or a file; the cable
 decided.
 """
 
+from netdiag.faults.docker import DockerFault
 from netdiag.faults.fate import PASS, Drop, Fate, Host, Injection, InjectReset, Pass
 from netdiag.faults.fault import FAULTS, Fault, FaultKind, Verb
-from netdiag.faults.host import HostFault, Order, SendSignal, StartAgain
+from netdiag.faults.host import AskEngine, HostFault, Order, SendSignal, StartAgain
 from netdiag.faults.trigger import (
     CLIENT_EVENTS,
     EVENTS,
@@ -28,6 +29,8 @@ __all__ = [
     "FAULT_EVENTS",
     "PASS",
     "TAKES_OWN_PACKET",
+    "AskEngine",
+    "DockerFault",
     "Drop",
     "EventTrigger",
     "Fate",

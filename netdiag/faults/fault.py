@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from netdiag.faults import blackhole, host, reset
+from netdiag.faults import blackhole, docker, host, reset
 from netdiag.faults.trigger import Trigger  # noqa: TC001  (pydantic reads annotations)
 from netdiag.units import CLOSED, Duration, Name, did_you_mean, format_duration, shown
 
@@ -49,6 +49,8 @@ FAULTS: dict[str, FaultKind] = {
                          host.decide, lasts=False, main="host"),
     "signal": FaultKind(host.Signal, "a signal of your choice, once",
                         host.decide, lasts=False, main="name"),
+    "docker": FaultKind(docker.DockerFault, "what the Docker engine does to a container",
+                        host.decide, lasts=True, main="verb"),
 }
 _NAMES = {row.params: name for name, row in FAULTS.items()}
 
@@ -137,7 +139,8 @@ class Fault:
     @property
     def lasts(self) -> bool:
         """Whether it is active for a time."""
-        return FAULTS[self.kind].lasts
+        own = self.do.lasts if isinstance(self.do, host.HostFault) else True
+        return FAULTS[self.kind].lasts and own
 
     @property
     def heals(self) -> bool:

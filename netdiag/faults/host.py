@@ -28,7 +28,14 @@ class StartAgain:
     """Start the program again as it was started first, as soon as it has ended."""
 
 
-Order = SendSignal | StartAgain
+@dataclass(frozen=True, slots=True)
+class AskEngine:
+    """Have the Docker engine do this (`pause`) to the host's container."""
+
+    verb: str
+
+
+Order = SendSignal | StartAgain | AskEngine
 
 _HOST = one_of("client", "server")
 _NEVER: Final = ("SIGKILL", "SIGSTOP", "SIGCONT")
@@ -53,6 +60,11 @@ class HostFault:
 
     host: Annotated[Host, _HOST] = "server"
     """Whose program it happens to."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether this one can heal, where its kind of fault does."""
+        return True
 
     def on_start(self) -> tuple[Injection, ...]:
         """Nothing is sent."""

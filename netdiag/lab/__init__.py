@@ -25,7 +25,11 @@ SIDE_NAMES: Final = ("client", "server")
 class Lab(Protocol):
     """What a cell needs of its surroundings. `side` is 0 for the client's host and 1 for the
     server's.
+
+    `apart`: the hosts have file systems and programs of their own.
     """
+
+    apart: bool
 
     def address(self, side: Side) -> str:
         """The IP address of the host."""
@@ -37,6 +41,30 @@ class Lab(Protocol):
 
     def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
         """Fork a child on that host; `main` usually ends in an exec."""
+        ...
+
+    def resident(self, side: Side) -> Child | None:
+        """The program that runs on the host already, which the lab starts and ends; None: there is
+        none, and ours is to be started.
+        """
+        ...
+
+    def dial(self, port: int) -> socket.socket | None:
+        """A connection to the resident server that crosses no link of the lab; None: it listens on
+        a unix socket. Raises OSError when nobody listens (yet).
+        """
+        ...
+
+    def act(self, side: Side, verb: str) -> None:
+        """Have the engine do this to the host's container; blocks, in a child of the cell. Raises
+        LabError.
+        """
+        ...
+
+    def settle(self, side: Side, verb: str) -> str:
+        """In the cell, when that has been done: take up what it changed, and say what was seen of
+        it. Raises LabError when it cannot be seen.
+        """
         ...
 
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:

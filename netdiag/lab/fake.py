@@ -12,6 +12,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from netdiag.errors import LabError
 from netdiag.process import Child, fork
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _FRAME = 262144
 
 class FakeLab:
     """A lab whose wire is in the hands of its holder; make it with `fake_lab`."""
+
+    apart = False
 
     def __init__(
         self,
@@ -44,6 +47,18 @@ class FakeLab:
 
     def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
         return fork(main, name)
+
+    def resident(self, side: Side) -> Child | None:
+        return None
+
+    def dial(self, port: int) -> socket.socket | None:
+        return None
+
+    def act(self, side: Side, verb: str) -> None:
+        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
+
+    def settle(self, side: Side, verb: str) -> str:
+        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
 
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
         return None

@@ -1,4 +1,4 @@
-"""pyroute2's one door: veth pairs, addresses and permanent neighbour entries.
+"""pyroute2's one door: veth pairs, bridges, addresses and permanent neighbour entries.
 
 Turns namespace descriptors into connected hosts. Neighbours are permanent, because an experiment in
 which ARP crosses a dead cable turns into another one (EHOSTUNREACH instead of the kernel's own TCP
@@ -7,14 +7,17 @@ timers).
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from pyroute2.iproute.linux import IPRoute
 
 from netdiag.process import inside_network
 
-_NUD_PERMANENT = 0x80
+_NUD_STALE, _NUD_PERMANENT = 0x04, 0x80
 
 
 @dataclass(frozen=True)
@@ -52,4 +55,85 @@ def settle(host: int, interface: str, own: HostLink, peer: HostLink) -> None:
         here.link("set", index=here.link_lookup(ifname="lo")[0], state="up")
         here.neigh(
             "add", dst=peer.ip, lladdr=peer.mac, ifindex=link, state=_NUD_PERMANENT, family=family
+        )
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A link as its kernel describes it: its own index, that of its other end (a veth's, in
+    another namespace), and that of its bridge; 0 where there is none.
+    """
+
+    index: int
+    name: str
+    peer: int
+    master: int
+    mac: str
+
+
+def interface_with(space: int, address: str) -> Interface | None:
+    """The interface of a host that has this address; None when none has."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with inside_network(space), IPRoute() as there:
+        for row in there.get_addr(family=family):
+            if row.get_attr("IFA_ADDRESS") == address:
+                return _told(there.get_links(row["index"])[0])
+    return None
+
+
+def interface_at(index: int) -> Interface | None:
+    """The interface of this namespace with that index; None when there is none (any more)."""
+    with IPRoute() as here:
+        return next((_told(row) for row in here.get_links() if row["index"] == index), None)
+
+
+def _told(row: Any) -> Interface:  # noqa: ANN401 - pyroute2's message
+    return Interface(
+        row["index"],
+        row.get_attr("IFLA_IFNAME"),
+        row.get_attr("IFLA_LINK") or 0,
+        row.get_attr("IFLA_MASTER") or 0,
+        row.get_attr("IFLA_ADDRESS") or "",
+    )
+
+
+def enslave(index: int, bridge: int) -> None:
+    """Make an interface of this namespace a port of a bridge, or of none (0)."""
+    with IPRoute() as here:
+        here.link("set", index=index, master=bridge)
+
+
+def plug_in(cable: int, near: str, far: str, bridge: int) -> None:
+    """A veth pair from the cable's namespace (`near`) to a bridge of this one (`far`), up."""
+    ours = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with inside_network(cable), IPRoute() as there:
+            there.link("add", ifname=near, kind="veth", peer={"ifname": far, "net_ns_fd": ours})
+            there.link("set", index=there.link_lookup(ifname=near)[0], state="up")
+    finally:
+        os.close(ours)
+    quiet = Path("/proc/sys/net/ipv6/conf", far, "disable_ipv6")
+    if quiet.exists():  # or the machine itself would speak on the wire: solicitations, reports
+        quiet.write_text("1", encoding="ascii")
+    with IPRoute() as here:
+        index = here.link_lookup(ifname=far)[0]
+        here.link("set", index=index, master=bridge, state="up")
+
+
+def unplug(name: str) -> None:
+    """Remove a veth pair by its end in this namespace; it may have gone already."""
+    with IPRoute() as here:
+        for index in here.link_lookup(ifname=name):
+            here.link("del", index=index)
+
+
+def remember(space: int, interface: str, neighbour: tuple[str, str], *, always: bool) -> None:
+    """Tell a host its neighbour's (address, hardware address): for good, or until it doubts it."""
+    address, mac = neighbour
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    state = _NUD_PERMANENT if always else _NUD_STALE
+    with inside_network(space), IPRoute() as there:
+        index = there.link_lookup(ifname=interface)[0]
+        there.neigh(
+            "replace", dst=address, lladdr=mac, ifindex=index, state=state, family=family
         )

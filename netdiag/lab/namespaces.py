@@ -8,10 +8,7 @@ out.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import socket
-import struct
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +17,11 @@ from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Side
 from netdiag.lab.links import HostLink, settle, splice
 from netdiag.lab.offload import switch_off
+from netdiag.lab.ports import drops_of, frame_port, sock_diag
 from netdiag.process import CLONE_NEWNET, Child, fork, inside_network, new_network_namespace, setns
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping
 
 _PORTS = ("client", "server")
@@ -35,31 +34,11 @@ _QUIET = {
 }
 _SILENT = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
 
-_ETH_P_ALL = 3
-_SOL_PACKET = 263
-_PACKET_STATISTICS = 6
-_PACKET_IGNORE_OUTGOING = 23
-_SO_TIMESTAMPNS = 35
-_SO_ATTACH_FILTER = 26
-_INSTRUCTION = struct.Struct("HBBI")  # linux/filter.h: code, jump if true, jump if not, operand
-_LOAD_4, _LOAD_2, _IF_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
-_NO_REPORTS = (  # to 33:33:00:00:00:16, all MLDv2-capable routers: nothing; anything else: whole
-    (_LOAD_4, 0, 0, 0),
-    (_IF_EQUAL, 0, 3, 0x33330000),
-    (_LOAD_2, 0, 0, 4),
-    (_IF_EQUAL, 0, 1, 0x0016),
-    (_RETURN, 0, 0, 0),
-    (_RETURN, 0, 0, 0xFFFFFFFF),
-)
-_RECEIVE_BUFFER = 32 << 20
-_SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 33, 32
-_NETLINK_SOCK_DIAG = 4
-_SOL_NETLINK = 270
-_NETLINK_ADD_MEMBERSHIP = 1
-
 
 class NamespaceLab:
     """Two hosts and the cable's ends; make it with `namespace_lab` or `namespace_labs`."""
+
+    apart = False
 
     def __init__(
         self,
@@ -85,19 +64,25 @@ class NamespaceLab:
 
         return fork(on_host, name)
 
+    def resident(self, side: Side) -> Child | None:
+        return None
+
+    def dial(self, port: int) -> socket.socket | None:
+        return None
+
+    def act(self, side: Side, verb: str) -> None:
+        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
+
+    def settle(self, side: Side, verb: str) -> str:
+        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
+
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
-        with inside_network(self._spaces[side]):
-            made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
-            made.bind((0, 0))
-        for group in groups:
-            made.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
-        return made
+        return sock_diag(self._spaces[side], groups)
 
     def dropped(self) -> tuple[int, int]:
         # PACKET_STATISTICS counts from its last reading, and every socket has its own count
         for side, port in enumerate(self._ports):
-            _, drops = struct.unpack("II", port.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
-            self._dropped[side] += drops
+            self._dropped[side] += drops_of(port)
         return self._dropped[0], self._dropped[1]
 
 
@@ -155,7 +140,7 @@ def _one_client(
     _quieten(spaces[CLIENT])
     _join(spaces, cable, links, ("eth0", f"eth{number}"))
     _set_all(spaces[CLIENT], sysctls.get("client", {}))
-    ports = (_frame_port(cable, _PORTS[CLIENT], undo), _frame_port(cable, _PORTS[SERVER], undo))
+    ports = (frame_port(cable, _PORTS[CLIENT], undo), frame_port(cable, _PORTS[SERVER], undo))
     return NamespaceLab(spaces, links, ports)
 
 
@@ -179,8 +164,7 @@ def _set_all(space: int, wanted: Mapping[str, str]) -> None:
 def _join(
     spaces: tuple[int, int], cable: int, links: tuple[HostLink, HostLink], far: tuple[str, str]
 ) -> None:
-    with inside_network(cable):
-        _write_all(_SILENT)
+    silence(cable)
     splice(spaces, cable, _PORTS, far)
     for own, (space, interface) in enumerate(zip(spaces, far, strict=True)):
         settle(space, interface, links[own], links[1 - own])
@@ -189,6 +173,12 @@ def _join(
     with inside_network(cable):
         for name in _PORTS:
             switch_off(name)
+
+
+def silence(cable: int) -> None:
+    """A cable's own namespace never speaks."""
+    with inside_network(cable):
+        _write_all(_SILENT)
 
 
 def _write_all(values: Mapping[str, str]) -> None:
@@ -200,6 +190,13 @@ def _write_all(values: Mapping[str, str]) -> None:
 
 def _sysctl_path(key: str) -> Path:
     return Path("/proc/sys", *key.split("."))
+
+
+def read_sysctl(space: int, key: str) -> str:
+    """A sysctl's value on one host; empty where the kernel has none."""
+    with inside_network(space):
+        path = _sysctl_path(key)
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def write_sysctl(space: int, key: str, value: str) -> None:
@@ -216,36 +213,3 @@ def write_sysctl(space: int, key: str, value: str) -> None:
         raise LabError(
             f"hosts: the sysctl {key} cannot be set to {value!r}: {err.strerror}"
         ) from err
-
-
-def _leave_out_multicast_reports(port: socket.socket) -> None:
-    """IPv6 hosts report their multicast groups to routers (RFC 3810) and cannot be told not to.
-
-    There is no router here, and a fault must not seem to have touched something because it took a
-    report; so frames to their address are no part of the wire.
-    """
-    program = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*row) for row in _NO_REPORTS))
-    size = len(_NO_REPORTS)
-    port.setsockopt(
-        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", size, ctypes.addressof(program))
-    )
-
-
-def _frame_port(cable: int, name: str, undo: ExitStack) -> socket.socket:
-    """A packet socket on one end of the cable: inbound frames, with the kernel's time on each."""
-    with inside_network(cable):
-        port = undo.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
-        _leave_out_multicast_reports(port)
-        port.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-        port.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        for forced, plain in (
-            (_SO_RCVBUFFORCE, socket.SO_RCVBUF),
-            (_SO_SNDBUFFORCE, socket.SO_SNDBUF),
-        ):
-            try:
-                port.setsockopt(socket.SOL_SOCKET, forced, _RECEIVE_BUFFER)
-            except PermissionError:
-                port.setsockopt(socket.SOL_SOCKET, plain, _RECEIVE_BUFFER)
-        port.bind((name, _ETH_P_ALL))
-    port.setblocking(False)
-    return port

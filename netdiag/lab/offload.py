@@ -11,6 +11,10 @@ import ctypes
 import fcntl
 import socket
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SIOCETHTOOL = 0x8946
 _OFF = {
@@ -27,13 +31,37 @@ def switch_off(interface: str) -> None:
 
     A kernel that has no such knob for the interface has no such offload either (EOPNOTSUPP).
     """
+    for name, command in _OFF.items():
+        with (
+            contextlib.suppress(OSError)
+            if name != "tcp segmentation"
+            else contextlib.nullcontext()
+        ):
+            _ask(interface, command, 0)
+
+
+def switched_on(interface: str) -> list[str]:
+    """The names of the offloads that are on."""
+    found = []
+    for name, command in _OFF.items():
+        with contextlib.suppress(OSError):
+            if _ask(interface, command - 1, 0):
+                found.append(name)
+    return found
+
+
+def switch_on(interface: str, names: Iterable[str]) -> None:
+    """Switch these offloads on again, in an order that lets those follow that need others."""
+    for name, command in _OFF.items():
+        if name in names:
+            with contextlib.suppress(OSError):
+                _ask(interface, command, 1)
+
+
+def _ask(interface: str, command: int, value: int) -> int:
+    """One ETHTOOL_G* (value ignored) or ETHTOOL_S* request; returns the value afterwards."""
+    buffer = ctypes.create_string_buffer(struct.pack("II", command, value), 8)
+    request = struct.pack("16sP", interface.encode(), ctypes.addressof(buffer))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for command in _OFF.values():
-            value = ctypes.create_string_buffer(struct.pack("II", command, 0), 8)
-            request = struct.pack("16sP", interface.encode(), ctypes.addressof(value))
-            with (
-                contextlib.suppress(OSError)
-                if command != _OFF["tcp segmentation"]
-                else contextlib.nullcontext()
-            ):
-                fcntl.ioctl(control, _SIOCETHTOOL, request)
+        fcntl.ioctl(control, _SIOCETHTOOL, request)
+    return int(struct.unpack("II", buffer.raw)[1])

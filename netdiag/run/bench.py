@@ -10,8 +10,10 @@ import contextlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +22,15 @@ from typing import TYPE_CHECKING
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
-from netdiag.clients.start import client_main
+from netdiag.clients.apart import version_in
+from netdiag.clients.start import client_main, kind_of, library_version
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
-from netdiag.process import Child, fork, how_it_ended
+from netdiag.process import CANNOT_RUN, Child, fork, how_it_ended
 from netdiag.run.hosts import own_group
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
-from netdiag.servers.admin import Admin
+from netdiag.servers.admin import Admin, dial_unix
 from netdiag.servers.redis import PORT, SOCKET, doze, server_main
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 _SERVER_READY = 10 * SECOND
 _RETRY = 5 * MILLISECOND
+_VERSION_TOLD = 30.0  # s
+_LONGEST_VERSION = 4096
 _LONGEST_LOG = 64 << 20
 
 
@@ -119,7 +124,13 @@ class Bench:
         return fault.client in (None, self.name)
 
     def server(self, addresses: Sequence[str]) -> Child:
-        """Start the server, listening on these addresses; it is ready when `admin` returns."""
+        """Start the server, listening on these addresses; it is ready when `admin` returns.
+
+        Where one runs already, it is that one: its own configuration is not touched here.
+        """
+        resident = self.lab.resident(SERVER)
+        if resident is not None:
+            return resident
         log = self._log("server.log")
         config = self.files.root / "server.conf"
         try:
@@ -139,14 +150,14 @@ class Bench:
         return server
 
     def admin(self, server: Child, pause: Callable[[int], object]) -> Admin:
-        """A connection to the server's unix socket, as soon as it listens there.
+        """A connection to the server, over no link of the lab, as soon as it listens.
 
         `pause` waits until a moment (ns). Raises LabError when the server ends or never listens.
         """
         limit = time.monotonic_ns() + _SERVER_READY
         while True:
             try:
-                admin = Admin(self.scratch, SOCKET)
+                admin = Admin(self._dial)
             except OSError as err:
                 self._server_must_live(server, limit, err)
                 pause(time.monotonic_ns() + _RETRY)
@@ -164,13 +175,17 @@ class Bench:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the loop hears of it
                 Path(f"/proc/{server.pid}/timerslack_ns").write_text(str(late), encoding="ascii")
 
+    def _dial(self) -> socket.socket:
+        found = self.lab.dial(PORT)
+        return dial_unix(self.scratch, SOCKET) if found is None else found
+
     def _server_must_live(self, server: Child, limit: int, err: OSError) -> None:
         log = self.files.logs / "server.log"
         if server.poll() is not None:
             raise LabError(server_ended(server, log)) from err
         if time.monotonic_ns() > limit:
             raise LabError(
-                "the server did not listen on its unix socket within 10 s; "
+                "the server did not listen within 10 s; "
                 "see logs/server.log of the cell"
             ) from err
 
@@ -186,6 +201,7 @@ class Bench:
                 server=(self.server_address, PORT),
                 log=log,
                 events=writing,
+                apart=self.lab.apart,
             )
             client = self.lab.start(CLIENT, _in_own_group(_with_a_limit(main)), "client")
         finally:
@@ -195,9 +211,42 @@ class Bench:
         own_group(client)
         return client, reading
 
+    def version(self) -> str | None:
+        """The version of the library under test, as it is on the client's host; None when nobody
+        there can tell.
+        """
+        spec = self.client_spec
+        if not self.lab.apart:
+            return library_version(spec)
+        ask = kind_of(spec).apart(spec).ask
+        if not ask:
+            return None
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+            main = _saying(ask, said.fileno(), errors.fileno())
+            asked = self.lab.start(CLIENT, main, "version")
+            if not select.select([asked.pidfd], [], [], _VERSION_TOLD)[0]:
+                asked.kill()
+            asked.wait()
+            said.seek(0)
+            return version_in(said.read(_LONGEST_VERSION))
+
     def _log(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         return os.open(self.files.logs / name, flags, 0o644)
+
+
+def _saying(words: Sequence[str], said: int, errors: int) -> Callable[[], int]:
+    """Run a program for what it prints on standard output."""
+
+    def main() -> int:
+        os.dup2(said, 1)
+        os.dup2(errors, 2)
+        try:
+            os.execvpe(words[0], list(words), dict(os.environ))  # noqa: S606 - no shell is meant
+        except OSError:
+            return CANNOT_RUN
+
+    return main
 
 
 def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
+from netdiag.run.acts import EngineActs
 from netdiag.run.bench import Bench
 from netdiag.run.hosts import HostFaults
 from netdiag.run.loop import SECOND, Loop
@@ -24,10 +25,10 @@ from netdiag.run.strand import Strand
 from netdiag.run.watch import Pace, ServerWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from netdiag.lab import Lab
+    from netdiag.lab import Lab, Side
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
 
@@ -56,7 +57,6 @@ class CellRun:
         self._looks_at = 0
         self._recorder = Recorder(files.events)
         self._loop = Loop()
-        self._hosts = HostFaults(cell.faults)
         self._end = 0
         self._lasts = round(cell.duration * SECOND)
         self._began = False
@@ -71,6 +71,8 @@ class CellRun:
         Raises LabError with a sentence when it cannot go on, and OSError when nothing can be
         recorded.
         """
+        engine = EngineActs(labs, self._loop, self._recorder, self._renewed)
+        self._hosts = HostFaults(self._cell.faults, engine)
         with ExitStack() as undo:
             benches = [
                 Bench(
@@ -113,10 +115,18 @@ class CellRun:
         """A producer's trigger was met (at several cables: the first one counts)."""
         self._producer.start(entry)
 
-    def server_fault(self, fault: str, edge: str) -> None:
+    def server_fault(self, fault: str, edge: str, then: Callable[[], None]) -> None:
         """A fault of the server's program: carried out here, because the clients share it."""
-        self._hosts.carry_out(fault, edge, self._server.program)
-        self.changed()
+
+        def done() -> None:
+            self.changed()
+            then()
+
+        self._hosts.carry_out(fault, edge, self._server.program, done)
+
+    def _renewed(self, side: Side) -> None:
+        for strand in self._strands:
+            strand.renewed(side)
 
     def began(self, t: int) -> None:
         """Frames pass: the cell's duration counts from the first of them."""

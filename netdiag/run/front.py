@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.clients.start import require
-from netdiag.errors import RecordingError
+from netdiag.errors import RecordingError, ScenarioError
+from netdiag.faults import DockerFault
 from netdiag.process import how_it_ended
 from netdiag.recording import Recording, create, printable
 from netdiag.run.sandbox import Sandbox, sandbox
@@ -63,7 +64,7 @@ def run_plan(
     also after SIGINT or SIGTERM. Raises ScenarioError and LabError before anything has started, and
     RecordingError when nothing can be written.
     """
-    preflight(plan)
+    preflight(plan, apart=box is not None and box.apart)
     with contextlib.ExitStack() as undo:
         box = box or undo.enter_context(sandbox())
         box.wait_until_ready()
@@ -80,11 +81,20 @@ def run_plan(
     return RunResult(recording, code, complaints, stopped)
 
 
-def preflight(plan: Plan) -> None:
-    """Look for every program that the plan's cells name.
+def preflight(plan: Plan, *, apart: bool = False) -> None:
+    """Look for every program that the plan's cells name, unless the hosts have their own (`apart`).
 
     Raises ScenarioError for what netdiag cannot run (yet), LabError for what is not installed.
     """
+    if apart:
+        return
+    for cell in plan.cells:
+        for fault in cell.faults:
+            if isinstance(fault.do, DockerFault):
+                raise ScenarioError(
+                    f"cell {cell.id}: fault {fault.name} is the Docker engine's ({fault.do}); run "
+                    "it with --lab docker"
+                )
     for binary in dict.fromkeys(cell.server.binary for cell in plan.cells):
         find_binary(binary)
     require(client for cell in plan.cells for client in cell.clients.values())

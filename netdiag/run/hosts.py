@@ -14,14 +14,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from netdiag.faults import SendSignal
-from netdiag.process import how_it_ended
+from netdiag.faults import AskEngine, SendSignal, StartAgain
+from netdiag.process import Stranger, how_it_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netdiag.faults import Fault
     from netdiag.process import Child
+    from netdiag.run.acts import EngineActs
     from netdiag.run.recorder import Recorder
 
 _SEEN_IN: Final = {
@@ -36,6 +37,10 @@ def own_group(child: Child) -> None:
     """Make a child the leader of a process group of its own (it does the same for itself)."""
     with contextlib.suppress(OSError):  # it has, and runs its program already; or it has ended
         os.setpgid(child.pid, child.pid)
+
+
+_WITNESSED: Final = 0.5  # s
+_LOOK_AGAIN: Final = 0.001  # s; what becomes of a stranger is told to its own parent alone
 
 
 class Program:
@@ -66,6 +71,10 @@ class Program:
     def ended_by(self) -> str | None:
         """The fault whose signal may have ended it; None: it can only have ended by itself."""
         return self._ended_by
+
+    def expect_end(self, fault: str) -> None:
+        """A fault is about to end it, by other means than a signal of ours."""
+        self._ended_by = fault
 
     def ended(self) -> None:
         """Its end was heard of (and recorded): start it again if a fault is waiting for that."""
@@ -110,11 +119,27 @@ class Program:
     def _effect(self, name: str) -> str:
         """What the signal did: waits for the effect of one that cannot be refused."""
         seen = None
+        if isinstance(self.child, Stranger):
+            return self._effect_on_stranger(name)
         if name in _SEEN_IN:
             seen = os.waitid(os.P_PIDFD, self.child.pidfd, _SEEN_IN[name])
         if seen is not None and seen.si_code in (os.CLD_KILLED, os.CLD_EXITED, os.CLD_DUMPED):
             code = seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status
             return f"ended: {how_it_ended(code)}"
+        return self._state()
+
+    def _effect_on_stranger(self, name: str) -> str:
+        """The same for a process whose parent is told in our place: seen in /proc, and its end by
+        its pidfd.
+        """
+        limit = time.monotonic() + _WITNESSED
+        while time.monotonic() < limit:
+            if self.child.poll() is not None:
+                return f"ended: {name}"
+            stopped = self._state().startswith("T")
+            if name not in _SEEN_IN or (name == "SIGSTOP") == stopped:
+                break
+            time.sleep(_LOOK_AGAIN)
         return self._state()
 
     def _state(self) -> str:
@@ -155,18 +180,29 @@ class Program:
 class HostFaults:
     """The host faults of a cell: which there are, and what each edge of theirs orders."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], engine: EngineActs) -> None:
         self._faults = {fault.name: fault for fault in faults if fault.host is not None}
+        self._engine = engine
 
     def host(self, fault: str) -> str | None:
         """Whose program a fault is about; None for one of the cable."""
         known = self._faults.get(fault)
         return None if known is None else known.host
 
-    def carry_out(self, fault: str, edge: str, program: Program) -> None:
-        """Do to the program what the fault orders at this edge."""
-        for order in self._faults[fault].orders(edge):
+    def carry_out(
+        self, fault: str, edge: str, program: Program, then: Callable[[], None]
+    ) -> None:
+        """Do to the program what the fault orders at this edge; `then` is called when it is done,
+        at once or, where the engine must be asked, later.
+        """
+        known = self._faults[fault]
+        orders = known.orders(edge)
+        for order in orders:
             if isinstance(order, SendSignal):
                 program.send(fault, order.name)
-            else:
+            elif isinstance(order, StartAgain):
                 program.start_again(fault)
+            elif isinstance(order, AskEngine) and known.host is not None:
+                self._engine.carry_out(fault, order.verb, known.host, program, then)
+        if not any(isinstance(order, AskEngine) for order in orders):
+            then()

@@ -32,6 +32,8 @@ class Guests:
     kernel: Kernel
     virtual: bool
 
+    apart = False
+
     def to_json(self) -> str:
         """As one word for a command line."""
         row = {**asdict(self.kernel), "path": str(self.kernel.path)}

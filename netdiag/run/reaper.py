@@ -9,6 +9,7 @@ run away, with the namespaces and all that is in them.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import signal
@@ -67,10 +68,12 @@ def main(arguments: list[str]) -> int:
     """Make the sandbox, run the runner in it, and return its exit code.
 
     A second argument asks for guests (`run.keeping.Guests`): they need no namespaces, though where
-    there are some, nothing can outlive them.
+    there are some, nothing can outlive them; or for containers (`run.docked.Containers`).
     """
     lifeline = int(arguments[0])
     guests = arguments[1] if len(arguments) > 1 else None
+    if guests is not None and "containers" in json.loads(guests):
+        return _docked(lifeline, guests)
     die_with_parent()
     call_oneself("netdiag-sandbox")
     if _front_has_gone(lifeline):
@@ -103,6 +106,14 @@ def _alone(lifeline: int, guests: str) -> int:
     from netdiag.lab.uml.alone import watched  # noqa: PLC0415 - only here
 
     return _as_shells_do(watched(lambda: _keeping(lifeline, guests)))
+
+
+def _docked(lifeline: int, asked: str) -> int:
+    """Containers: one of us must outlive the front, and remove them. It does not die with us."""
+    from netdiag.run.docked import warden  # noqa: PLC0415 - only where there are containers
+
+    call_oneself("netdiag-warden")
+    return warden(lifeline, asked, _say_ready)
 
 
 def _front_has_gone(lifeline: int) -> bool:

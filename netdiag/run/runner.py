@@ -20,22 +20,12 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
-from netdiag.lab.namespaces import namespace_labs
 from netdiag.lab.uml.kernels import host_tick
 from netdiag.lab.uml.processor import hide_counters
-from netdiag.process import (
-    CLONE_NEWNS,
-    MS_NODEV,
-    MS_NOEXEC,
-    MS_NOSUID,
-    Child,
-    fork_apart,
-    how_it_ended,
-    mount,
-    unshare,
-)
+from netdiag.process import MS_NODEV, MS_NOSUID, Child, how_it_ended, mount
 from netdiag.recording import CellFiles, Recording
 from netdiag.run.cell import CellRun
+from netdiag.run.ground import Ground, Namespaces
 from netdiag.run.recorder import Recorder
 from netdiag.scenario import Cell, Plan
 
@@ -46,11 +36,11 @@ FRONT_GONE: Final = 130
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def serve(lifeline: int) -> int:
+def serve(lifeline: int, ground: Ground | None = None, *, most: int | None = None) -> int:
     """Import what cells need, wait for the front's order on the lifeline, and run it.
 
-    The order is one line of JSON, `{"directory": ..., "jobs": ..., "keep_going": ...}`. Returns as
-    `run` does.
+    The order is one line of JSON, `{"directory": ..., "jobs": ..., "keep_going": ...}`; `most` is
+    how many cells this ground can bear at a time. Returns as `run` does.
     """
     import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
 
@@ -59,7 +49,8 @@ def serve(lifeline: int) -> int:
     if not line:
         return FRONT_GONE
     order = json.loads(line)
-    return run(Path(order["directory"]), order["jobs"], keep_going=order["keep_going"])
+    jobs = min(order["jobs"], most or order["jobs"])
+    return run(Path(order["directory"]), jobs, keep_going=order["keep_going"], ground=ground)
 
 
 def run(
@@ -69,6 +60,7 @@ def run(
     keep_going: bool = False,
     clock: str = "real",
     only: Collection[str] | None = None,
+    ground: Ground | None = None,
 ) -> int:
     """Run the cells of `<directory>/plan.json`, all or those named by `only`, `jobs` at a time.
 
@@ -82,7 +74,9 @@ def run(
     plan = Plan.from_json(recording.load_plan())
     scratch = directory / "scratch"
     _mount_scratch(scratch)
-    warm([client for cell in plan.cells for client in cell.clients.values()])
+    ground = ground or Namespaces()
+    if not ground.apart:
+        warm([client for cell in plan.cells for client in cell.clients.values()])
     if any(fault.on_start() for cell in plan.cells for fault in cell.faults):
         import netdiag.packets  # noqa: F401, PLC0415 - scapy, once, before anything is forked
     wall_offset = time.time_ns() - time.monotonic_ns()
@@ -94,7 +88,7 @@ def run(
         while waiting and len(running) < jobs:
             cell = waiting.pop()
             made = CellProcess(cell, recording.cell(cell.id), scratch, wall_offset, clock)
-            child = made.start()
+            child = made.start(ground)
             running[child.pidfd] = child, cell
         for pidfd in select.select(list(running), [], [])[0]:
             child, cell = running.pop(pidfd)
@@ -136,17 +130,17 @@ class CellProcess:
         self._wall_offset = wall_offset
         self._clock = clock
 
-    def start(self) -> Child:
-        """Fork the cell as pid 1 of a new pid namespace. Raises LabError when that is forbidden."""
+    def start(self, ground: Ground) -> Child:
+        """Fork the cell's process on that ground. Raises LabError when that is forbidden."""
         try:
-            return fork_apart(self._main, f"cell {self._cell.id}")
+            return ground.fork(lambda: self._main(ground), f"cell {self._cell.id}")
         except OSError as err:
             raise LabError(
                 f"no process can be started for cell {self._cell.id}: {err.strerror}; "
                 "run with fewer --jobs"
             ) from err
 
-    def _main(self) -> int:
+    def _main(self, ground: Ground) -> int:
         complain = os.dup(2)
         os.set_inheritable(complain, False)
         try:
@@ -156,7 +150,7 @@ class CellProcess:
         except OSError as err:
             return _complain(complain, why(err))
         try:
-            self._run(recorder)
+            self._run(recorder, ground)
             recorder.note("netdiag", "cell", "ok")
         except Exception as err:  # noqa: BLE001 - whatever it is, the recording says it
             if not isinstance(err, NetdiagError | OSError):
@@ -174,7 +168,7 @@ class CellProcess:
         os.close(fd)
         return path
 
-    def _run(self, recorder: Recorder) -> None:
+    def _run(self, recorder: Recorder, ground: Ground) -> None:
         about = os.uname()
         recorder.note(
             "netdiag",
@@ -186,16 +180,14 @@ class CellProcess:
             tick=host_tick(),
             clock=self._clock,
         )
-        unshare(CLONE_NEWNS)
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
         self._scratch.mkdir(mode=0o700)
-        cell = self._cell
-        count = len(cell.clients)
         virtual = self._clock == "virtual"
-        if virtual:
-            hide_counters(self._scratch)
-        with namespace_labs(family=cell.lab.ip, clients=count, sysctls=sysctls(cell)) as labs:
-            made = CellRun(cell, self._files, self._scratch, self._wall_offset, virtual=virtual)
+        with ground.labs(self._cell, self._files) as labs:
+            if virtual:
+                hide_counters(self._scratch)
+            made = CellRun(
+                self._cell, self._files, self._scratch, self._wall_offset, virtual=virtual
+            )
             made.run(labs)
 
 
@@ -227,11 +219,3 @@ def why(err: Exception) -> str:
         f"netdiag itself failed ({type(err).__name__}: {err}); "
         "please report this with logs/netdiag.log of the cell"
     )
-
-
-def sysctls(cell: Cell) -> dict[str, dict[str, str]]:
-    """The cell's sysctls by host, as text for /proc/sys."""
-    return {
-        host: {key: str(value) for key, value in values.items()}
-        for host, values in cell.hosts.items()
-    }

@@ -23,6 +23,7 @@ from netdiag.run.reaper import READY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netdiag.run.docked import Containers
     from netdiag.run.keeping import Guests
 
 _MOST_COMPLAINTS: Final = 1 << 20
@@ -37,12 +38,13 @@ class Sandbox:
     """A running sandbox; make it with `sandbox`, which also ends it.
 
     `pidfd` polls readable when it has ended, `complaining` when it says something on standard
-    error.
+    error. `apart`: its hosts have programs of their own.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], lifeline: int) -> None:
         if process.stdout is None or process.stderr is None:
             raise ValueError("a sandbox has pipes for its output")
+        self.apart = False
         self._process = process
         self._lifeline: int | None = lifeline
         self._saying = process.stdout.fileno()
@@ -103,10 +105,10 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox(guests: Guests | None = None) -> Iterator[Sandbox]:
+def sandbox(hosts: Guests | Containers | None = None) -> Iterator[Sandbox]:
     """Start a sandbox; when the context ends, it and all that runs in it are gone.
 
-    The runner works in namespaces of this machine or, where they are given, in guests.
+    The runner works in namespaces of this machine or, where `hosts` are given, with those.
     Raises LabError when no process can be started.
     """
     theirs, lifeline = os.pipe()
@@ -119,7 +121,7 @@ def sandbox(guests: Guests | None = None) -> Iterator[Sandbox]:
                 _BOOT,
                 str(Path(netdiag.__file__).parent.parent),
                 str(theirs),
-                *([] if guests is None else [guests.to_json()]),
+                *([] if hosts is None else [hosts.to_json()]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -134,6 +136,7 @@ def sandbox(guests: Guests | None = None) -> Iterator[Sandbox]:
         os.close(theirs)
     with process:
         box = Sandbox(process, lifeline)
+        box.apart = hosts is not None and hosts.apart
         try:
             yield box
         finally:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from netdiag.run.bench import last_line, server_ended
 from netdiag.run.hosts import Program
 from netdiag.run.loop import MILLISECOND, SECOND, Loop
+from netdiag.servers.queues import text
+from netdiag.tcp.resp import ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +59,23 @@ class ServerSide:
         return admin
 
     def ask_who_it_is(self) -> None:
-        """Record name and version of the server, as it says them itself."""
+        """Record name and version of the server, as it says them itself; where it was not us who
+        configured it, do so now.
+        """
+        if self._bench.lab.apart:
+            for key, value in self._bench.cell.server.config.items():
+                self._admins[0].ask(self._configured(key), "CONFIG", "SET", key, str(value))
         self._admins[0].ask(self._told, "INFO", "server")
+
+    def _configured(self, key: str) -> Callable[[Answer], None]:
+        def answered(answer: Answer) -> None:
+            if isinstance(answer, ErrorReply):
+                self._failed(
+                    f"server.config: {key} cannot be set on the running server ({text(answer)}); "
+                    "set it in the compose file"
+                )
+
+        return answered
 
     def _start(self) -> Child:
         server = self._bench.server(self._addresses)

@@ -10,8 +10,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from netdiag.clients.start import library_version
 from netdiag.process import how_it_ended
+from netdiag.run.acts import EngineActs
 from netdiag.run.bench import last_line
 from netdiag.run.hosts import HostFaults, Program
 from netdiag.run.listen import ClientVoice
@@ -19,6 +19,9 @@ from netdiag.run.loop import MILLISECOND, Loop
 from netdiag.run.watch import SleepWatch, SocketWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netdiag.lab import Side
     from netdiag.process import Child
     from netdiag.run.bench import Bench
     from netdiag.run.recorder import Recorder
@@ -35,8 +38,8 @@ class Ear(Protocol):
     def signalled(self, entry: int) -> None:
         """A producer's trigger was met at this strand's cable."""
 
-    def server_fault(self, fault: str, edge: str) -> None:
-        """A fault of the server's program has begun or healed."""
+    def server_fault(self, fault: str, edge: str, then: Callable[[], None]) -> None:
+        """A fault of the server's program has begun or healed; `then`: when that is carried out."""
 
     def began(self, t: int) -> None:
         """Frames passed at `t` (ns); the first ones start the cell's clock."""
@@ -64,11 +67,12 @@ class Strand:
         self, bench: Bench, loop: Loop, recorders: tuple[Recorder, Recorder], ear: Ear
     ) -> None:
         """`recorders`: for what belongs to this client, and for what belongs to all."""
+        engine = EngineActs((bench.lab,), loop, recorders[0], self.renewed)
         self._bench = bench
         self._loop = loop
         self._recorder, self._shared = recorders
         self._ear = ear
-        self._hosts = HostFaults(bench.cell.faults)
+        self._hosts = HostFaults(bench.cell.faults, engine)
         self._worked = False
         self.tape_done = False
 
@@ -103,13 +107,17 @@ class Strand:
             "start",
             pid=client.pid,
             kind=self._bench.client_spec.kind,
-            version=library_version(self._bench.client_spec),
+            version=self._bench.version(),
         )
         self._sleep = SleepWatch(client.pid, self._recorder)
         voice = ClientVoice(reading, self._recorder, self._heard)
         self._loop.on_readable(reading, lambda: self._hear(voice, reading))
         self._loop.on_readable(client.pidfd, lambda: self._client_ended(client, voice))
         return client
+
+    def renewed(self, side: Side) -> None:
+        """That host has begun anew, with a kernel's memory that knows no socket."""
+        self._sockets.renew(side)
 
     def look(self) -> None:
         """Where does the client sleep? (The slow clock asks.)"""
@@ -197,13 +205,17 @@ class Strand:
         recorder.record("cable", said["note"], said["outcome"], data, t=said["t"])
         if said["note"] != "fault":
             return
-        if host == "client":
-            self._hosts.carry_out(data["fault"], data["edge"], self._program)
-        elif host == "server":
-            self._ear.server_fault(data["fault"], data["edge"])
-        if host is not None:
+
+        def done() -> None:
             self._tell_cable({"done": data["fault"]})
-        self._sockets.look_at_all()
+            self._sockets.look_at_all()
+
+        if host == "client":
+            self._hosts.carry_out(data["fault"], data["edge"], self._program, done)
+        elif host == "server":
+            self._ear.server_fault(data["fault"], data["edge"], done)
+        else:
+            self._sockets.look_at_all()
 
     def _frames_passed(self, t: int, rows: list[list[Any]]) -> None:
         self._ear.began(t)

@@ -63,16 +63,32 @@ class SocketWatch:
     def __init__(
         self, lab: Lab, loop: Loop, recorder: Recorder, *, on_death: Callable[[Side], None]
     ) -> None:
+        self._lab = lab
         self._loop = loop
         self._recorder = recorder
         self._on_death = on_death
-        self._ask = tuple(lab.netlink(side) for side in (CLIENT, SERVER))
+        self._ask: list[socket | None] = [None, None]
+        self._dying: list[socket | None] = [None, None]
         self._last: dict[tuple[Side, Connection], SocketView] = {}
         self._known: dict[Connection, bool] = {}
         for side in (CLIENT, SERVER):
-            dying = lab.netlink(side, DESTROY_GROUPS)
-            if dying is not None:
-                loop.on_readable(dying.fileno(), self._burial(side, dying))
+            self._listen(side)
+
+    def _listen(self, side: Side) -> None:
+        self._ask[side] = self._lab.netlink(side)
+        dying = self._dying[side] = self._lab.netlink(side, DESTROY_GROUPS)
+        if dying is not None:
+            self._loop.on_readable(dying.fileno(), self._burial(side, dying))
+
+    def renew(self, side: Side) -> None:
+        """The host has a new network namespace: its sockets are gone with the old one."""
+        for (where, connection), view in list(self._last.items()):
+            if where == side:
+                self._gone(side, connection, view)
+        old = self._dying[side]
+        if old is not None:
+            self._loop.forget(old.fileno())
+        self._listen(side)
 
     def seen(self, connections: Iterable[Connection]) -> None:
         """These connections (client's end, server's end) had frames: look at both their sockets."""

@@ -31,7 +31,7 @@ from netdiag.scenario.matrix import (
 )
 from netdiag.scenario.mistakes import translate
 from netdiag.scenario.nodes import Listing, Mistake, Place, Table, Unreadable, plain
-from netdiag.scenario.paths import Nowhere, misplaced, put, split, without
+from netdiag.scenario.paths import Nowhere, look, misplaced, put, split, without
 from netdiag.scenario.plan import Cell, Plan
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations
 from netdiag.scenario.sources import Source, read_sources
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netdiag.scenario.expectation import Expectation
+    from netdiag.scenario.workload import LabSettings
 
 _OUTSIDE_CELLS = ("matrix", "expect", "extends")
 _MOST_MISTAKES = 50
@@ -212,8 +213,18 @@ def _cell(file: CellFile, point: Point, name: str, index: int, seed: int) -> Cel
                    for number, fault in enumerate(file.faults, 1))
     return Cell(id=name, index=index, seed=seed_of(seed, name),
                 choices={choice.axis: choice.text for choice in point.choices},
-                lab=file.lab, server=file.server, clients=file.all_clients, workload=file.workload,
+                lab=_beside(file.lab, point.root), server=file.server,
+                clients=file.all_clients, workload=file.workload,
                 hosts=file.hosts, faults=faults, duration=file.duration)
+
+
+def _beside(lab: LabSettings, root: Table) -> LabSettings:
+    """A compose file is looked for beside the file that names it; else it is one that ships."""
+    node = look(root, ("lab", "compose"))
+    if lab.compose is None or node is None:
+        return lab
+    beside = Path(node.place.file).parent / lab.compose
+    return replace(lab, compose=str(beside.resolve())) if beside.is_file() else lab
 
 
 def _entries(root: Table, mistakes: list[Mistake]) -> list[_Entry]:

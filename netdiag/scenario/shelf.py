@@ -19,9 +19,28 @@ _SUFFIXES = (".yaml", ".yml")
 
 def shelf() -> Path:
     """The directory of the shipped scenarios."""
+    return _beside("scenarios")
+
+
+def _beside(name: str) -> Path:
     package = Path(netdiag.__file__).parent
-    inside = package / "scenarios"
-    return inside if inside.is_dir() else package.parent / "scenarios"
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def compose_file(name_or_path: str) -> Path:
+    """A compose file: a path as it is, or one that ships. Raises ScenarioError."""
+    for path in (Path(name_or_path), *_shipped_compose(name_or_path)):
+        if path.is_file():
+            return path
+    there = sorted(path.stem for path in _beside("compose").glob("*.yml"))
+    raise ScenarioError(f"lab.compose: no file and no shipped compose file is called "
+                        f"{shown(name_or_path)}; {did_you_mean(name_or_path, tuple(there))}")
+
+
+def _shipped_compose(name: str) -> tuple[Path, ...]:
+    plain = Path(name).name == name
+    return (_beside("compose") / f"{name.removesuffix('.yml')}.yml",) if plain else ()
 
 
 def find(name_or_path: str | Path) -> Path:

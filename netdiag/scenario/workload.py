@@ -6,6 +6,7 @@ says what a person would say of a queue, and nothing about sockets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -168,6 +169,18 @@ def _ip(raw: object) -> int:
     raise ValueError(f"{shown(raw)} is no IP version; write 4 or 6")
 
 
+def _compose(raw: object) -> str | None:
+    if raw is None or (isinstance(raw, str) and raw.strip() and "\0" not in raw):
+        return raw
+    raise ValueError(f"{shown(raw)} is no compose file; write a path such as docker-compose.yml")
+
+
+def _service(raw: object) -> str:
+    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
+        return raw
+    raise ValueError(f"{shown(raw)} is not a service's name; write one of the compose file's")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabSettings:
     """What the lab is like, wherever it runs."""
@@ -176,5 +189,10 @@ class LabSettings:
 
     ip: Annotated[Literal[4, 6], Written(_ip, {"enum": [4, 6]})] = 4
     """The IP version between client and server."""
-
-
+    compose: Annotated[str | None, Written(_compose, {"type": ["string", "null"]})] = None
+    """--lab docker: the compose file, beside the scenario or one that ships; null: one that fits
+    the client."""
+    client: Annotated[str, Written(_service, {"type": "string"})] = "client"
+    """--lab docker: the service at whose containers the cables are."""
+    server: Annotated[str, Written(_service, {"type": "string"})] = "redis"
+    """--lab docker: the service that is the server."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.tcp.resp import RespReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Answer = object
@@ -35,22 +35,17 @@ def encode(*words: str) -> bytes:
 
 
 class Admin:
-    """A connection to the server's unix socket.
+    """A connection to the server, which `dial` makes.
 
     Raises OSError when the server does not listen there (yet).
     """
 
-    def __init__(self, scratch: Path, name: str) -> None:
-        self._where = scratch, name
+    def __init__(self, dial: Callable[[], socket.socket]) -> None:
+        self._where = dial
         self._dial()
 
     def _dial(self) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            _connect(self.socket, *self._where)
-        except OSError:
-            self.socket.close()
-            raise
+        self.socket = self._where()
         self.socket.setblocking(False)
         self._reader = RespReader(commands=False, keep=KEEP, items=ITEMS)
         self._waiting: deque[Callable[[Answer], None]] = deque()
@@ -116,12 +111,19 @@ class Admin:
         self.socket.close()
 
 
-def _connect(unix: socket.socket, scratch: Path, name: str) -> None:
-    """Connect by a path short enough for sun_path (108 bytes), however deep the directory lies."""
+def dial_unix(scratch: Path, name: str) -> socket.socket:
+    """Connect by a path short enough for sun_path (108 bytes), however deep the directory lies.
+
+    Raises OSError when nobody listens there (yet).
+    """
     directory = os.open(scratch, os.O_PATH | os.O_CLOEXEC)
     with contextlib.ExitStack() as undo:
         undo.callback(os.close, directory)
+        unix = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         unix.connect(f"/proc/self/fd/{directory}/{name}")
+        undo.pop_all()
+        os.close(directory)
+    return unix
 
 
 def client_rows(answer: Answer) -> list[dict[str, str]]:
@@ -131,4 +133,9 @@ def client_rows(answer: Answer) -> list[dict[str, str]]:
         dict(pair.split("=", 1) for pair in line.split(" ") if "=" in pair)
         for line in text.splitlines()
     ]
-    return [row for row in rows if "addr" in row and "U" not in row.get("flags", "")]
+    return [row for row in rows if "addr" in row and not _ours(row)]
+
+
+def _ours(row: Mapping[str, str]) -> bool:
+    """Whether a client came over no link: by the unix socket, or the loopback interface."""
+    return "U" in row.get("flags", "") or row["addr"].startswith(("127.", "[::1]:"))

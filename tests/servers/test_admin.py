@@ -14,7 +14,7 @@ import pytest
 
 from netdiag.catalogue.servers import RedisServer
 from netdiag.servers import admin as admin_module
-from netdiag.servers.admin import Admin, Answer, client_rows, encode
+from netdiag.servers.admin import Admin, dial_unix, Answer, client_rows, encode
 from netdiag.servers.redis import SOCKET, configuration, find_binary
 from netdiag.tcp.resp import ErrorReply
 
@@ -28,7 +28,7 @@ def scripted(scratch: Path) -> Iterator[tuple[Admin, socket.socket]]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(scratch / "s"))
         listener.listen()
-        admin = Admin(scratch, "s")
+        admin = Admin(lambda: dial_unix(scratch, "s"))
         with listener.accept()[0] as server:
             server.settimeout(5)
             yield admin, server
@@ -133,13 +133,13 @@ def test_the_path_may_be_longer_than_a_socket_address_holds(tmp_path):
     with contextlib.chdir(deep), socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s")
         listener.listen()
-        Admin(deep, "s").close()
+        Admin(lambda: dial_unix(deep, "s")).close()
 
 
 def test_a_server_that_does_not_listen_is_an_error_and_no_descriptor_is_lost(tmp_path):
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
-        Admin(tmp_path, "s")
+        Admin(lambda: dial_unix(tmp_path, "s"))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -181,7 +181,7 @@ def valkey(tmp_path):
 
 
 def test_a_real_server_answers(valkey):
-    admin, got = Admin(valkey, SOCKET), []
+    admin, got = Admin(lambda: dial_unix(valkey, SOCKET)), []
     for number in range(2000):
         assert admin.ask(got.append, "LPUSH", "jobs", f"m{number}")
     admin.ask(got.append, "LRANGE", "jobs", "0", "-1")

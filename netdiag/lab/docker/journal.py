@@ -1,0 +1,90 @@
+"""What a run has changed on things that are not its own, and the lock that says it lives.
+
+One file a run, `/run/netdiag/docker-RUN`: a line of JSON is written before each change, and the
+lines are played backwards to undo them, by the run itself or, when it was killed, by whoever cleans
+up. The rule it guards: a run lives as long as somebody holds the lock on its file; the kernel lets
+go of it with the last of the run's processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from netdiag.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOME: Final = Path("/run/netdiag")
+_PREFIX: Final = "docker-"
+Change: TypeAlias = "dict[str, str | int | list[str]]"
+
+
+class Journal:
+    """The journal of a living run, which holds its lock; make it with `begin` or `dead`."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.run = path.name.removeprefix(_PREFIX)
+        self._fd = fd
+
+    def note(self, change: Change) -> None:
+        """Write down a change before it is made."""
+        os.write(self._fd, json.dumps(change).encode() + b"\n")
+
+    def changes(self) -> list[Change]:
+        """Every change, the latest first; a line that a crash cut was not carried out."""
+        found: list[Change] = []
+        for line in self.path.read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict):
+                    found.append(row)
+        return found[::-1]
+
+    def end(self) -> None:
+        """Nothing is left to be undone: forget the run."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+
+def begin(home: Path = HOME) -> Journal:
+    """A journal for a new run. Raises LabError when it cannot be kept."""
+    run = f"{os.getpid()}-{secrets.token_hex(3)}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(home / f"{_PREFIX}{run}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+                     | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise LabError(
+            f"the Docker lab cannot keep its journal in {home} ({err.strerror}); run it as root"
+        ) from err
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return Journal(home / f"{_PREFIX}{run}", fd)
+
+
+def dead(home: Path = HOME) -> Iterator[Journal]:
+    """The journals of runs that live no more, each locked so that nobody else undoes it too."""
+    for path in sorted(home.glob(f"{_PREFIX}*")):
+        with contextlib.suppress(FileNotFoundError):
+            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                continue
+            if path.exists():  # else its owner has just undone everything
+                yield Journal(path, fd)
+            else:
+                os.close(fd)
+
+
+def known(home: Path = HOME) -> frozenset[str]:
+    """The runs that have a journal."""
+    return frozenset(path.name.removeprefix(_PREFIX) for path in home.glob(f"{_PREFIX}*"))

@@ -1,0 +1,233 @@
+"""The Docker lab: the containers of a compose file as the hosts of a cell.
+
+Turns a cell's wishes into a running stack with a cable spliced in at each client's container. The
+rule it guards: the client's container is started after everything else, and its frames cross the
+cable before any program of ours runs there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.errors import LabError
+from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Side
+from netdiag.lab.docker.container import Inside
+from netdiag.lab.docker.engine import connect
+from netdiag.lab.docker.verbs import VERBS
+from netdiag.lab.docker.wiring import Splice, splice
+from netdiag.lab.links import interface_with, remember
+from netdiag.lab.namespaces import read_sysctl, write_sysctl
+from netdiag.lab.ports import drops_of, sock_diag
+from netdiag.process import inside_network, new_network_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from netdiag.lab.docker.engine import Attachment, Container, Engine
+    from netdiag.lab.docker.undoing import Undoing
+    from netdiag.process import Child
+
+_LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
+_DIAL_PATIENCE: Final = 2.0  # s, on the loopback interface
+_LOOK_AGAIN: Final = 0.1  # s
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a cell asks of its containers.
+
+    `pinned`: neighbours are permanent, so that a dead path changes nothing but the path; not where
+    the experiment is about the link itself.
+    """
+
+    family: int
+    sysctls: Mapping[str, Mapping[str, str]]
+    pinned: bool
+
+
+class DockerLab:
+    """One client's container, the server's, and the cable between; make it with `docker_labs`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ends: tuple[Inside, Inside],
+        places: tuple[Attachment, Attachment],
+        wiring: Splice,
+        wishes: Wishes,
+        undoing: Undoing,
+    ) -> None:
+        self._engine = engine
+        self._ends = ends
+        self._places = list(places)
+        self._wiring = wiring
+        self._wishes = wishes
+        self._undoing = undoing
+        self._dropped = [0, 0]
+
+    apart = True
+
+    def address(self, side: Side) -> str:
+        return self._places[side].address(self._wishes.family)
+
+    def port(self, side: Side) -> socket.socket:
+        return self._wiring.ports[side]
+
+    def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
+        return self._ends[side].start(main, name)
+
+    def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
+        return sock_diag(self._ends[side].network, groups)
+
+    def dropped(self) -> tuple[int, int]:
+        for side, port in enumerate(self._wiring.ports):
+            self._dropped[side] += drops_of(port)
+        return self._dropped[0], self._dropped[1]
+
+    def resident(self, side: Side) -> Child:
+        """The service's own process."""
+        return self._ends[side].resident(self._engine)
+
+    def act(self, side: Side, verb: str) -> None:
+        VERBS[verb].act(connect(), self._ends[side].container, self._places[side])
+
+    def settle(self, side: Side, verb: str) -> str:
+        row, inside = VERBS[verb], self._ends[side]
+        container = self._engine.inspect(inside.container.id)
+        before = self._places[side]
+        told = row.seen(container, before)
+        if row.renews:
+            inside.renew(container)
+            _set_all(inside, self._wishes.sysctls.get(SIDE_NAMES[side], {}), self._undoing)
+        if row.joins:
+            self._places[side] = container.networks[before.name]
+            if side == CLIENT:
+                self._wiring.again(inside, self.address(CLIENT))
+        return told
+
+    def dial(self, port: int) -> socket.socket:
+        """A connection to the server over its container's own loopback interface: nothing of it
+        crosses a link, and nothing is dialled from the machine. Raises OSError.
+        """
+        family = self._wishes.family
+        with inside_network(self._ends[SERVER].network):
+            kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+            made = socket.socket(kind, socket.SOCK_STREAM)
+        try:
+            made.settimeout(_DIAL_PATIENCE)
+            made.connect((_LOOPBACK[family], port))
+        except OSError:
+            made.close()
+            raise
+        return made
+
+
+@contextmanager
+def docker_labs(
+    engine: Engine,
+    clients: Sequence[Container],
+    server: Container,
+    wishes: Wishes,
+    *,
+    undoing: Undoing,
+) -> Iterator[tuple[DockerLab, ...]]:
+    """One lab for each of these running containers, which share the server's.
+
+    Raises LabError.
+    """
+    with ExitStack() as undo:
+        try:
+            far = Inside(server, undo)
+            _set_all(far, wishes.sysctls.get("server", {}), undoing)
+            labs = tuple(_one(engine, client, far, wishes, (undoing, undo)) for client in clients)
+        except OSError as err:
+            raise LabError(
+                f"the cable could not be spliced in: {err.strerror or err}; run netdiag as root"
+            ) from err
+        yield labs
+
+
+def _one(
+    engine: Engine,
+    client: Container,
+    far: Inside,
+    wishes: Wishes,
+    undo: tuple[Undoing, ExitStack],
+) -> DockerLab:
+    undoing, stack = undo
+    near = Inside(client, stack)
+    places = meeting(client, far.container, wishes.family)
+    cable = new_network_namespace()
+    stack.callback(os.close, cable)
+    wiring = splice(
+        near, places[CLIENT].address(wishes.family), cable=cable, undoing=undoing, undo=stack
+    )
+    _set_all(near, wishes.sysctls.get("client", {}), undoing)
+    if wishes.pinned:
+        _pin(near, places[CLIENT], places[SERVER], wishes.family, undoing)
+        _pin(far, places[SERVER], places[CLIENT], wishes.family, undoing)
+    return DockerLab(engine, (near, far), places, wiring, wishes, undoing)
+
+
+def meeting(
+    client: Container, server: Container, family: int
+) -> tuple[Attachment, Attachment]:
+    """The network in which two containers meet, as each one's place in it: of several the first by
+    name. Raises LabError when they never meet.
+    """
+    for name in sorted(client.networks.keys() & server.networks.keys()):
+        places = client.networks[name], server.networks[name]
+        if all(place.address(family) for place in places):
+            return places
+    raise LabError(
+        f"{client.service or client.name} and {server.service or server.name} have no network with "
+        f"IPv{family} addresses in common; give them one in the compose file"
+    )
+
+
+def _pin(
+    host: Inside, own: Attachment, other: Attachment, family: int, undoing: Undoing
+) -> None:
+    interface = interface_with(host.network, own.address(family))
+    if interface is None:
+        raise LabError(f"{host.name} has lost its address {own.address(family)}; run it again")
+    neighbour = other.address(family), other.mac
+    undoing.before("neighbour", host, interface=interface.name, address=neighbour[0],
+                   mac=neighbour[1])
+    remember(host.network, interface.name, neighbour, always=True)
+
+
+def _set_all(host: Inside, wanted: Mapping[str, str], undoing: Undoing) -> None:
+    for key, value in wanted.items():
+        undoing.before("sysctl", host, key=key, value=read_sysctl(host.network, key))
+        write_sysctl(host.network, key, value)
+
+
+def healthy(
+    engine: Engine, labels: Sequence[str], services: Sequence[str], *, patience: float
+) -> tuple[Container, ...]:
+    """Wait until every container with these labels runs and is healthy, where it has a check.
+
+    Raises LabError when one ends, or does not become healthy within `patience` seconds. Docker has
+    no event that would tell of both.
+    """
+    limit = time.monotonic() + patience
+    while True:
+        found = [one for one in engine.containers(*labels) if one.service in services]
+        failed = [one for one in found if one.state in ("dead", "exited") and one.exit_code]
+        waited = [one for one in found if one.health == "starting" or one.state == "created"]
+        if failed or (waited and time.monotonic() > limit):
+            one = (failed or waited)[0]
+            how = f"exited with code {one.exit_code}" if failed else f"is still {one.health}"
+            raise LabError(f"the service {one.service} {how}; see logs/{one.service}-1.log")
+        sick = [one for one in found if one.health == "unhealthy"]
+        if sick and time.monotonic() > limit:
+            raise LabError(f"the service {sick[0].service} is unhealthy; see its log")
+        if not waited and not sick:
+            return tuple(found)
+        time.sleep(_LOOK_AGAIN)

@@ -1,0 +1,45 @@
+"""The end of whatever a run has left: its changes undone, its containers, networks, volumes gone.
+
+Runs are known by label and by journal. One whose lock is held lives and is left alone; every other
+one was killed, and whoever comes next cleans up after it. The rule it guards: nothing without our
+label is removed, and nothing that is not in a journal is changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netdiag.lab.docker import RUN_LABEL
+from netdiag.lab.docker.journal import HOME, Journal, dead, known
+from netdiag.lab.docker.undoing import play_back
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdiag.lab.docker.engine import Engine
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What was cleaned up after one run: objects removed, changes undone."""
+
+    run: str
+    removed: int
+    undone: int
+
+
+def end(journal: Journal, engine: Engine) -> Reaped:
+    """End a run: undo its changes, remove its objects, forget it."""
+    undone = play_back(journal, engine)
+    removed = engine.remove(f"{RUN_LABEL}={journal.run}")
+    journal.end()
+    return Reaped(journal.run, removed, undone)
+
+
+def reap(engine: Engine, home: Path = HOME) -> tuple[Reaped, ...]:
+    """Clean up after every run that lives no more."""
+    found = [end(journal, engine) for journal in dead(home)]
+    for run in sorted(engine.label_values(RUN_LABEL) - known(home)):
+        found.append(Reaped(run, engine.remove(f"{RUN_LABEL}={run}"), 0))
+    return tuple(found)

@@ -1,0 +1,119 @@
+"""What a run changes on a stack that is not its own, and how each change is undone.
+
+`Undoing.before` writes a change to the journal before it is made; `undo` plays one backwards. On a
+stack that the run brought up itself nothing is written down: it is removed as a whole. The rule it
+guards: a change is undone only where it was made. A namespace or a link that has been replaced
+since (the container was started again) is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netdiag.errors import LabError
+from netdiag.lab.links import enslave, interface_at, remember
+from netdiag.lab.offload import switch_on
+from netdiag.process import inside_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from netdiag.lab.docker.container import Inside
+    from netdiag.lab.docker.engine import Engine
+    from netdiag.lab.docker.journal import Change, Journal
+
+
+class Undoing:
+    """Keeps the journal of a run's changes; `journal` is None where there is nothing to keep."""
+
+    def __init__(self, journal: Journal | None) -> None:
+        self._journal = journal
+
+    def before(self, undo: str, inside: Inside | None, **about: str | int | list[str]) -> None:
+        """Write down that something is about to change; `inside` says in whose namespaces."""
+        if self._journal is None:
+            return
+        where: Change = {} if inside is None else {"pid": inside.pid, "space": inside.space}
+        self._journal.note({"undo": undo, **where, **about})
+
+
+def play_back(journal: Journal, engine: Engine) -> int:
+    """Undo every change of a journal, the latest first; returns how many there were."""
+    changes = journal.changes()
+    for change in changes:
+        undo = UNDO.get(str(change.get("undo")))
+        if undo is not None:
+            # what cannot be undone has gone, and the others still must be
+            with contextlib.suppress(OSError, LabError, KeyError):
+                undo(change, engine)
+    return len(changes)
+
+
+@contextlib.contextmanager
+def _there(change: Mapping[str, Any]) -> Iterator[int]:
+    """The network namespace in which the change was made. Raises OSError when it has gone."""
+    space = os.open(f"/proc/{change['pid']}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if os.fstat(space).st_ino != change["space"]:
+            raise ProcessLookupError
+        yield space
+    finally:
+        os.close(space)
+
+
+def _offload(change: Mapping[str, Any], _: Engine) -> None:
+    with _there(change) as space, inside_network(space):
+        switch_on(change["interface"], change["on"])
+
+
+def _offload_here(change: Mapping[str, Any], _: Engine) -> None:
+    switch_on(change["interface"], change["on"])
+
+
+def _bridge(change: Mapping[str, Any], _: Engine) -> None:
+    link = interface_at(change["index"])
+    if link is not None and link.name == change["name"] and not link.master:
+        enslave(link.index, change["bridge"])
+
+
+def _neighbour(change: Mapping[str, Any], _: Engine) -> None:
+    with _there(change) as space:
+        remember(space, change["interface"], (change["address"], change["mac"]), always=False)
+
+
+def _sysctl(change: Mapping[str, Any], _: Engine) -> None:
+    with _there(change) as space, inside_network(space):
+        Path("/proc/sys", *change["key"].split(".")).write_text(change["value"], encoding="utf-8")
+
+
+def _unpause(change: Mapping[str, Any], engine: Engine) -> None:
+    container = engine.inspect(change["container"])
+    if container.state == "paused":
+        engine.unpause(container)
+
+
+def _start(change: Mapping[str, Any], engine: Engine) -> None:
+    container = engine.inspect(change["container"])
+    if not container.running:
+        engine.start(container)
+
+
+def _join(change: Mapping[str, Any], engine: Engine) -> None:
+    container = engine.inspect(change["container"])
+    if change["network"] not in container.networks:
+        engine.join(container, change["network"], change["aliases"])
+
+
+UNDO: dict[str, Callable[[Mapping[str, Any], Engine], None]] = {
+    "offload": _offload,
+    "offload_here": _offload_here,
+    "bridge": _bridge,
+    "neighbour": _neighbour,
+    "sysctl": _sysctl,
+    "unpause": _unpause,
+    "start": _start,
+    "join": _join,
+}

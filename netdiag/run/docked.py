@@ -1,0 +1,176 @@
+"""The runner's place where hosts are containers, and the process that tidies up after it.
+
+Runs on the machine itself, as root: the cable is spliced in between a container and its bridge. The
+warden holds the run's journal and waits for the runner's end or the front's, whichever comes first;
+then it removes what carries the run's label and undoes what stands in the journal. The rule it
+guards: whoever is killed, somebody is left who knows what there was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from netdiag.errors import LabError, NetdiagError
+from netdiag.faults import DockerFault
+from netdiag.lab.docker.engine import PROJECT, connect
+from netdiag.lab.docker.journal import Journal, begin
+from netdiag.lab.docker.lab import Wishes, docker_labs
+from netdiag.lab.docker.reaping import end, reap
+from netdiag.lab.docker.stack import Services, bring_up, running
+from netdiag.lab.docker.undoing import Undoing
+from netdiag.process import CLONE_NEWNS, MS_PRIVATE, MS_REC, Child, fork, mount, unshare
+from netdiag.run.ground import sysctls
+from netdiag.scenario.shelf import compose_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from netdiag.lab import Lab
+    from netdiag.lab.docker.engine import Engine
+    from netdiag.recording import CellFiles
+    from netdiag.scenario import Cell
+
+FRONT_GONE: Final = 130
+_MOST_AT_ONCE: Final = 4
+"""Cells at a time: each has networks of its own, and Docker has room for about thirty."""
+
+
+_COMPOSE: Final = {"redis-py": "redis-consumer", "phpredis": "phpredis-consumer"}
+"""By the client's kind: the compose file that ships for it."""
+
+
+@dataclass(frozen=True)
+class Containers:
+    """What the front asks for: hosts that are containers. `attach` is the project of a stack that
+    runs already; None: each cell brings up its own.
+    """
+
+    attach: str | None = None
+
+    apart = True
+
+    def to_json(self) -> str:
+        """As one word for a command line."""
+        return json.dumps({"containers": asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Containers:
+        """What `to_json` gave."""
+        return cls(**json.loads(text)["containers"])
+
+
+class Docked:
+    """The ground: each cell in containers of its own, or all, one by one, in a running stack."""
+
+    apart = True
+
+    def __init__(self, journal: Journal, wanted: Containers) -> None:
+        self._journal = journal
+        self._wanted = wanted
+
+    def fork(self, main: Callable[[], int], name: str) -> Child:
+        return fork(main, name)
+
+    @contextmanager
+    def labs(self, cell: Cell, files: CellFiles) -> Iterator[Sequence[Lab]]:
+        engine, attach = connect(), self._wanted.attach  # no process shares another one's
+        services = _services(cell)
+        about_links = any(
+            isinstance(fault.do, DockerFault) and fault.do.changes_links for fault in cell.faults
+        )
+        wishes = Wishes(cell.lab.ip, sysctls(cell), pinned=not about_links)
+        if attach is not None:
+            _leave_as_it_is(cell)
+            undoing = Undoing(self._journal)
+            ends = running(engine, services, attach)
+            labels = (f"{PROJECT}={attach}",)
+        else:
+            undoing = Undoing(None)
+            name = f"netdiag-{self._journal.run}-{cell.index}"
+            labels = (f"{PROJECT}={name}",)
+            into = files.root / "compose.json"
+            ends = bring_up(
+                engine, services, run=self._journal.run, name=name, into=into, ip=cell.lab.ip
+            )
+        with docker_labs(engine, *ends, wishes, undoing=undoing) as labs:
+            try:
+                yield labs
+            finally:
+                _keep_logs(engine, labels, files)
+
+
+def _leave_as_it_is(cell: Cell) -> None:
+    """Raises LabError for what could not be undone on somebody else's stack."""
+    if cell.server.config:
+        raise LabError(
+            f"server.config ({', '.join(cell.server.config)}) would change the attached stack's "
+            "server; leave it out, or run without --attach"
+        )
+
+
+def _services(cell: Cell) -> Services:
+    lab = cell.lab
+    file = compose_file(lab.compose or _COMPOSE.get(cell.client.kind, _COMPOSE["redis-py"]))
+    return Services(file, lab.client, lab.server, len(cell.clients))
+
+
+def _keep_logs(engine: Engine, labels: Sequence[str], files: CellFiles) -> None:
+    """What every container of the stack has printed, beside the client's own log."""
+    for one in engine.containers(*labels):
+        with suppress(LabError, OSError):  # a log is worth no run
+            engine.save_log(one, files.logs / f"{one.service}-{one.number}.log")
+
+
+def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:
+    """Clean up after dead runs, start the runner, and when it or the front has ended, clean up
+    after it; returns the runner's exit code.
+    """
+    try:
+        if os.geteuid() != 0:
+            raise LabError(
+                "the Docker lab needs root, because its cable is spliced in between a container "
+                "and its bridge; run netdiag with sudo"
+            )
+        engine = connect()
+        journal = begin()
+        reap(engine)
+    except LabError as err:
+        print(err, file=sys.stderr)
+        return err.exit_code
+    ready()
+    runner = fork(lambda: _runner(lifeline, journal, Containers.from_json(asked)), "netdiag-runner")
+    watch = select.poll()
+    watch.register(lifeline, 0)  # nothing but the front's end
+    watch.register(runner.pidfd, select.POLLIN)
+    gone = {fd for fd, _ in watch.poll()}
+    if runner.pidfd not in gone:
+        runner.kill()
+    code = runner.wait()
+    try:
+        end(journal, engine)
+    except LabError as err:
+        print(f"{err}; `netdiag clean` tries again", file=sys.stderr)
+        return err.exit_code
+    return code if code >= 0 else 128 - code
+
+
+def _runner(lifeline: int, journal: Journal, wanted: Containers) -> int:
+    from netdiag.run.runner import serve  # noqa: PLC0415 - the warden itself stays small
+
+    try:
+        unshare(CLONE_NEWNS)  # what is mounted for the run is nobody else's, and goes with it
+        mount("none", "/", "", MS_REC | MS_PRIVATE)
+        most = _MOST_AT_ONCE if wanted.attach is None else 1
+        return serve(lifeline, Docked(journal, wanted), most=most)
+    except NetdiagError as err:
+        print(err, file=sys.stderr)
+        return err.exit_code
+    except OSError as err:
+        print(f"the Docker lab could not be made: {err.strerror or err}", file=sys.stderr)
+        return LabError.exit_code
