@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdiag.analysis import client as application
+from netdiag.analysis import service
 from netdiag.analysis.beliefs import four_beliefs, subject, zombies
 from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
@@ -89,8 +90,12 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         PATTERNS[cell.workload.pattern],
     )
     intervals = regimes(moments)
-    noticed = application.notice(moments, began)
-    recovered = application.recovered(moments, healed)
+    if cell.client.kind == "service":
+        noticed = service.notice(wire, began)
+        recovered = service.recovered(wire, cell.workload.key, healed)
+    else:
+        noticed = application.notice(moments, began)
+        recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
     about = subject(wire, began)
     closed = fin_wait1(intervals, wire, moments)
@@ -114,6 +119,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         false_timeouts=application.false_timeouts(moments, began),
         errors=_errors(moments, began),
         predicted=foretold,
+        backlog=_backlog(moments),
     )
     verdicts = judge(cell.expect, facts)
     unknown = _unknown(moments, wire, faults, cell)
@@ -146,6 +152,12 @@ def _wall_offset(events: Sequence[Event]) -> int:
         if event.lane == "netdiag" and isinstance(offset, int):
             return offset
     return 0
+
+
+def _backlog(moments: Moments) -> int | None:
+    last = moments.last("server.app", "backlog")
+    length = last.data.get("length") if last is not None else None
+    return length if isinstance(length, int) else None
 
 
 def _version(moments: Moments) -> str | None:
@@ -204,6 +216,8 @@ def _unfinished(moments: Moments) -> list[str]:
 
 def _client_failed(moments: Moments) -> list[str]:
     """A client that never got to work says nothing about the network."""
+    if any(event.data.get("kind") == "service" for event in moments.of("client.app", "start")):
+        return []
     worked = moments.first("client.app", "call", "connect") is not None
     garbage = moments.first("client.app", "garbage")
     exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)

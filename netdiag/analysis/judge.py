@@ -39,7 +39,8 @@ class Facts:
     """What a cell's expectations can speak of.
 
     faulted: a fault took effect; healed: when the last one ended (seconds since the origin);
-    findings: None while nothing looks for any.
+    findings: None while nothing looks for any; backlog: what waited at last in a queue that others
+    fill.
     """
 
     values: Mapping[str, float | None]
@@ -57,6 +58,7 @@ class Facts:
     errors: tuple[tuple[str, int | None], ...]
     predicted: tuple[Predicted, ...] = ()
     findings: tuple[str, ...] | None = None
+    backlog: int | None = None
 
 
 Measured = float | None
@@ -121,7 +123,7 @@ def _no_canary(facts: Facts) -> str:
         message.fate == "stuck" or (message.pushed is not None and message.pushed >= healed)
         for message in facts.messages
     )
-    if facts.recovered is None and not waiting:
+    if facts.recovered is None and not (waiting or facts.backlog):
         return "no message was there after the healing; push one {at: {event: healed}}"
     return ""
 

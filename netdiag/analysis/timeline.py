@@ -238,6 +238,11 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "sleep"): _sleep,
     ("app", "signal"): _signal,
     ("app", "docker"): _docker,
+    ("app", "backlog"): lambda data, _: (
+        f"{data.get('length')} in the queue {data.get('key')}",
+        "LLEN",
+        1,
+    ),
     ("app", "started"): lambda data, _: (
         "started again, with nothing in its memory",
         f"fault {data.get('fault')}",

@@ -44,7 +44,26 @@ class ExecClient:
         return self.settings
 
 
-Client = RedisPyClient | PhpRedisClient | ExecClient
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceClient:
+    """With --lab docker: the service's own program, as its compose file starts it. It says nothing
+    of itself; packets, kernels and the server tell what it does.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    kind: Annotated[Literal["service"], one_of("service")] = "service"
+    """Which client this is."""
+    settings: RedisPySettings = field(default_factory=RedisPySettings)
+    """What is known of its settings, for formulas; nothing is handed to it."""
+
+    def timeouts(self, version: str | None = None) -> Timeouts:
+        """What somebody wrote: nobody knows more of it."""
+        del version
+        return self.settings
+
+
+Client = RedisPyClient | PhpRedisClient | ExecClient | ServiceClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ CLIENTS: dict[str, ClientKind] = {
     "phpredis": ClientKind(PhpRedisClient, "a consumer with phpredis, in PHP's command line",
                            (PhpRedisSettings,), PHPREDIS_PATTERNS),
     "exec": ClientKind(ExecClient, "any program that keeps the event contract"),
+    "service": ClientKind(ServiceClient, "a compose file's own service, watched (--lab docker)"),
 }
 ClientField = Annotated[
     Client, ByKind({name: row.model for name, row in CLIENTS.items()}, default="redis-py")]

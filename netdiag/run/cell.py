@@ -22,7 +22,7 @@ from netdiag.run.recorder import Recorder
 from netdiag.run.requeue import Requeue
 from netdiag.run.server import ServerSide
 from netdiag.run.strand import Strand
-from netdiag.run.watch import Pace, ServerWatch
+from netdiag.run.watch import BacklogWatch, Pace, ServerWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +63,7 @@ class CellRun:
         self._strands: list[Strand] = []
         self._useless = 0
         self._disk: int | None = None
+        self._backlog: BacklogWatch | None = None
         self._failure = ""
 
     def run(self, labs: Sequence[Lab]) -> None:
@@ -179,6 +180,8 @@ class CellRun:
         workload = self._cell.workload
         self._producer = Producer(self._producing, self._loop, self._recorder, workload=workload)
         self._producer.prepare()
+        if any(client.kind == "service" for client in self._cell.clients.values()):
+            self._backlog = BacklogWatch(watching, self._recorder, workload.key)
         if workload.reaper is not None and "processing" in workload.own_settings:
             Requeue(
                 self._producing, self._loop, self._recorder, names=workload.names
@@ -195,6 +198,8 @@ class CellRun:
 
     def _look(self) -> None:
         self._server_watch.look()
+        if self._backlog is not None:
+            self._backlog.look()
         for strand in self._strands:
             strand.look()
 

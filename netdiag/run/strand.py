@@ -100,6 +100,7 @@ class Strand:
         self._program.child.kill()
 
     def _start_client(self) -> Child:
+        version = self._bench.version()
         client, reading = self._bench.client()
         self._recorder.note(
             "client.app",
@@ -107,7 +108,7 @@ class Strand:
             "start",
             pid=client.pid,
             kind=self._bench.client_spec.kind,
-            version=self._bench.version(),
+            version=version,
         )
         self._sleep = SleepWatch(client.pid, self._recorder)
         voice = ClientVoice(reading, self._recorder, self._heard)

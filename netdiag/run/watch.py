@@ -210,6 +210,25 @@ class ServerWatch:
             self._recorder.note("server.app", "client_list", clients=clients)
 
 
+class BacklogWatch:
+    """How many messages wait in a queue that others fill and empty, recorded on change."""
+
+    def __init__(self, admin: Admin, recorder: Recorder, key: str) -> None:
+        self._admin = admin
+        self._recorder = recorder
+        self._key = key
+        self._last: int | None = None
+
+    def look(self) -> None:
+        """Ask now."""
+        self._admin.ask(self._answer, "LLEN", self._key)
+
+    def _answer(self, answer: Answer) -> None:
+        if isinstance(answer, int) and answer != self._last:
+            self._last = answer
+            self._recorder.note("server.app", "backlog", length=answer, key=self._key)
+
+
 class SleepWatch:
     """The system call in which the client's main thread sleeps (/proc/PID/syscall), recorded on
     change.
