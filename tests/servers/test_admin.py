@@ -14,7 +14,7 @@ import pytest
 
 from netdiag.catalogue.servers import RedisServer
 from netdiag.servers import admin as admin_module
-from netdiag.servers.admin import Admin, dial_unix, Answer, client_rows, encode
+from netdiag.servers.admin import Admin, Answer, client_rows, dial_unix, encode
 from netdiag.servers.redis import SOCKET, configuration, find_binary
 from netdiag.tcp.resp import ErrorReply
 
