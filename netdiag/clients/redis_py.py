@@ -4,7 +4,6 @@ clients must not import 32 times), or as a script under another environment's in
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
 from functools import cache
@@ -42,7 +41,9 @@ def warm(client: RedisPyClient) -> None:
 def version(client: RedisPyClient) -> str:
     """redis-py's version, in its own environment."""
     if client.python is None:
-        return importlib.metadata.version("redis")
+        import redis  # noqa: PLC0415 - imported already, by `warm`
+
+        return redis.__version__
     return _version_of(interpreter(client.python), client.python)
 
 

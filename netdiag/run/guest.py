@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
-import gc
 import json
 import os
 import resource
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_MS: Final = 60_000
 _FILES: Final = 1 << 16
+_VIRTUAL, _REAL = b"v", b"r"
 _HALT: Final = 0xCDEF0123  # linux/reboot.h
 _CODE: Final = 1
 _RNDADDENTROPY: Final = 0x40085203  # linux/random.h
@@ -50,38 +50,45 @@ _LINKS: Final = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stde
 
 
 def main() -> int:
-    """Be pid 1 until the runner has ended; returns its exit code."""
+    """Be pid 1 until the runner has ended; returns its exit code.
+
+    The runner imports for itself what it needs: what pid 1 had imported, the runner would copy page
+    by page, and pages are what costs here (measured: 70 us each).
+    """
     _settle()
-    import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the imports are the point
+    wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    told, tell = os.pipe2(os.O_CLOEXEC)
+    runner = fork(lambda: _runner(tell), "netdiag-runner")
+    os.close(tell)
+    return _attend(runner, wake, told)
+
+
+def _runner(tell: int) -> int:
+    """Import, take the order, say on `tell` what the clock is, and run; returns an exit code."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     from netdiag.run.runner import run  # noqa: PLC0415
 
     _say("up", "")
     order = json.loads(_line())
+    virtual = order["run"]["clock"] == "virtual"
+    os.write(tell, _VIRTUAL if virtual else _REAL)
+    os.close(tell)
     os.environ.clear()
     os.environ.update(order["env"])
     with contextlib.suppress(OSError):
         os.chdir(order["cwd"])
     directory = Path(order["directory"])
     mount("none", str(directory), "hostfs", MS_NOSUID | MS_NODEV, str(directory))
-    virtual = order["run"]["clock"] == "virtual"
-    gc.collect()
-    gc.freeze()
-
-    def runner() -> int:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if virtual:
-            _give_way()
-        try:
-            return run(directory, **order["run"])
-        except NetdiagError as err:
-            print(err, file=sys.stderr)
-            return err.exit_code
-
-    wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    return _attend(fork(runner, "netdiag-runner"), wake, virtual=virtual)
+    if virtual:
+        _give_way()
+    try:
+        return run(directory, **order["run"])
+    except NetdiagError as err:
+        print(err, file=sys.stderr)
+        return err.exit_code
 
 
 def _settle() -> None:
@@ -123,8 +130,12 @@ def _say(word: str, value: str) -> None:
     os.write(1, f"== {word} {value}\n".encode())
 
 
-def _attend(runner: Child, wake: int, *, virtual: bool) -> int:
-    """Reap every orphan, tell the time, and answer the keeper, until the runner ends."""
+def _attend(runner: Child, wake: int, told: int) -> int:
+    """Reap every orphan, tell the time, and answer the keeper, until the runner ends.
+
+    Until the runner has `told` its clock the console is its own, and so is the processor.
+    """
+    virtual = os.read(told, 1) == _VIRTUAL
     _say("clock", str(time.monotonic_ns()))
     watch = select.poll()
     watch.register(wake, select.POLLIN)

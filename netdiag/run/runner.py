@@ -42,7 +42,7 @@ def serve(lifeline: int, ground: Ground | None = None, *, most: int | None = Non
     The order is one line of JSON, `{"directory": ..., "jobs": ..., "keep_going": ...}`; `most` is
     how many cells this ground can bear at a time. Returns as `run` does.
     """
-    import netdiag.clients.redis_py  # noqa: F401, PLC0415 - the import is the point
+    import netdiag.clients.programs.redis_py.driving  # noqa: F401, PLC0415 - most cells want it
 
     with os.fdopen(lifeline, "rb") as told:
         line = told.readline()
