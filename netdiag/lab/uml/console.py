@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
@@ -103,6 +104,21 @@ class Guest:
     def pid(self) -> int:
         """The process of its kernel, and the number of its group."""
         return self._process.pid
+
+    def delayed(self) -> int:
+        """How long its kernel wanted to compute and could not, ns since its start; 0 if unknown.
+
+        Source: Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat.
+        """
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii").split()[1])
+        return 0
+
+    def move(self, processor: int) -> None:
+        """Go on computing on another processor, with all of its programs."""
+        for pid in (self.pid, *children(self.pid)):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(pid, {processor})
 
     def tell(self, order: Mapping[str, Any]) -> None:
         """Give it its order, once."""

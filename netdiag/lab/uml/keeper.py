@@ -33,6 +33,8 @@ _GIVE_UP: Final = 10  # without any answer, after so much of it
 _SECOND: Final = 1_000_000_000
 _TICK_MS: Final = 500
 _FEW_CELLS: Final = 4
+_LOOK: Final = 400_000_000  # ns
+_CROWDED: Final = 0.3
 
 
 Processes: TypeAlias = "Sequence[Mapping[str, Any]]"
@@ -61,6 +63,44 @@ class _Doubt:
     suspects: Processes | None
 
 
+class Seats:
+    """Who computes where. A guest has one processor, and gets the next one when others crowd it
+    out of its own: it cannot be moved by the scheduler.
+    """
+
+    def __init__(self, processors: Sequence[int]) -> None:
+        self._processors = processors
+        self._taken = 0
+        self._guests: dict[Guest, _Seat] = {}
+
+    def next(self) -> int:
+        """A processor for one more guest, or for one that has to move."""
+        self._taken += 1
+        return self._processors[(self._taken - 1) % len(self._processors)]
+
+    def take(self, guest: Guest) -> None:
+        """Keep an eye on a guest that has just been started."""
+        self._guests[guest] = _Seat(time.monotonic_ns(), 0)
+
+    def look(self, guest: Guest, now: int) -> None:
+        """Move the guest if it had to wait for its processor for much of the time since."""
+        seat = self._guests[guest]
+        if now - seat.looked < _LOOK:
+            return
+        delayed = guest.delayed()
+        if delayed - seat.delayed > (now - seat.looked) * _CROWDED and len(self._processors) > 1:
+            guest.move(self.next())
+        self._guests[guest] = _Seat(now, delayed)
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """When a guest was looked at (ns), and for how long (ns) it had waited by then."""
+
+    looked: int
+    delayed: int
+
+
 class Keeper:
     """The guests of one run. `boot` one early, then `run` an order, and `end` in any case."""
 
@@ -69,14 +109,15 @@ class Keeper:
         self._machine = machine
         self._lifeline = lifeline
         self._patience = round(patience * _SECOND)
-        self._processors = _processors()
         self._guests: list[Guest] = []
+        self._seats = Seats(_processors())
         self._doubts: dict[Guest, _Doubt] = {}
 
     def boot(self) -> None:
         """Start one more guest; it gets ready and waits. Raises LabError."""
-        processor = self._processors[len(self._guests) % len(self._processors)]
-        self._guests.append(self._machine.boot(processor))
+        guest = self._machine.boot(self._seats.next())
+        self._guests.append(guest)
+        self._seats.take(guest)
 
     def run(self, order: Mapping[str, Any], cells: Sequence[str], *, cores: int) -> int:
         """Give every guest its share of the cells and wait for all to end. Raises LabError.
@@ -102,7 +143,7 @@ class Keeper:
             poll.register(fd, select.POLLIN)
         codes = []
         while living:
-            ready = [fd for fd, _ in poll.poll(_TICK_MS if self._machine.virtual else None)]
+            ready = [fd for fd, _ in poll.poll(_TICK_MS)]
             if self._lifeline in ready:
                 return [FRONT_GONE]
             for fd in ready:
@@ -114,8 +155,9 @@ class Keeper:
                 elif not guest.mute:
                     continue
                 poll.unregister(fd)
-            if self._machine.virtual:
-                for guest in living.values():
+            for guest in living.values():
+                self._seats.look(guest, time.monotonic_ns())
+                if self._machine.virtual:
                     self._watch(guest, time.monotonic_ns())
         return codes
 

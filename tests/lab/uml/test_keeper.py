@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest import param
 
 from netdiag.errors import LabError
 from netdiag.lab.uml import boot
 from netdiag.lab.uml.boot import command, python
 from netdiag.lab.uml.console import Guest, Place
-from netdiag.lab.uml.keeper import FRONT_GONE, Keeper, Machine, share, standstill
+from netdiag.lab.uml.keeper import FRONT_GONE, Keeper, Machine, Seats, share, standstill
 from netdiag.lab.uml.kernels import Kernel
 
 if TYPE_CHECKING:
@@ -182,3 +184,46 @@ def test_memory_that_fits_nowhere_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_kernel_that_cannot_be_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="cannot be run: No such file"):
         Guest([str(tmp_path / "none")], {}, Place(0))
+
+
+class Sitter:
+    """A guest as Seats sees it: how long it waited, and where it was moved to."""
+
+    def __init__(self) -> None:
+        self.waited = 0
+        self.moved: list[int] = []
+
+    def delayed(self) -> int:
+        return self.waited
+
+    def move(self, processor: int) -> None:
+        self.moved.append(processor)
+
+
+CROWDS = [
+    param((0, 1, 2), 0.2, [], id="its processor is its own"),
+    param((0, 1, 2), 0.5, [1, 2, 0], id="others crowd it out"),
+    param((0,), 0.5, [], id="there is no other"),
+]
+
+
+@pytest.mark.parametrize(("processors", "share_waited", "moved"), CROWDS)
+def test_a_guest_that_waits_for_its_processor_gets_the_next_one(
+    processors: tuple[int, ...], share_waited: float, moved: list[int]
+) -> None:
+    seats, guest = Seats(processors), Sitter()
+    assert seats.next() == 0
+    seats.take(guest)  # type: ignore[arg-type]
+    start = time.monotonic_ns()
+    for second in (1, 2, 3):
+        guest.waited += round(share_waited * 1_000_000_000)
+        seats.look(guest, start + second * 1_000_000_000)  # type: ignore[arg-type]
+    assert guest.moved == moved
+
+
+def test_a_guest_stays_on_the_processor_that_it_was_given() -> None:
+    [*_, last] = sorted(os.sched_getaffinity(0))
+    asks = ["/bin/sh", "-c", "grep Cpus_allowed_list /proc/self/status"]
+    with closing_guest(Guest(asks, {}, Place(last))) as guest:
+        os.set_blocking(guest.fileno(), True)
+        assert os.read(guest.fileno(), 100) == f"Cpus_allowed_list:\t{last}\n".encode()
