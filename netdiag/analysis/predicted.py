@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netdiag.predict import Forecast
     from netdiag.scenario import Cell
 
+_RTO_MAX_MS: Final = 120_000
 _CALM_NS: Final = 150_000_000
 """No timeout ends sooner after a fault, so until then a kernel tells its first one."""
 
@@ -98,7 +99,9 @@ def _timeouts(seen: Seen) -> dict[str, float]:
         if kernel != "kernel" or str(event.data.get("client")) != seen.subject:
             continue
         rto, calm = event.data.get("rto_ms"), not event.data.get("backoff")
-        if calm and isinstance(rto, int) and rto and event.t <= until + _CALM_NS:
+        if not isinstance(rto, int) or not 1 <= rto <= _RTO_MAX_MS:
+            continue
+        if calm and event.t <= until + _CALM_NS:
             found[side] = rto / 1000
     return found
 

@@ -51,6 +51,23 @@ _GAIN: Final = 1 / 8
 """What of each round trip enters the smoothed one (tcp_rtt_estimator)."""
 
 
+RANGES: Final[dict[str, tuple[int, int]]] = {
+    "tcp_retries2": (0, 255),
+    "tcp_orphan_retries": (0, 255),
+    "tcp_syn_retries": (1, 127),
+    "tcp_synack_retries": (0, 255),
+    "tcp_syn_linear_timeouts": (0, 127),
+    "tcp_keepalive_time": (1, 2**21),
+    "tcp_keepalive_intvl": (1, 2**21),
+    "tcp_keepalive_probes": (1, 255),
+    "tcp_fin_timeout": (0, 2**21),
+    "tcp_rto_min_us": (1, 120_000_000),
+    "tcp_rto_max_ms": (1000, 120_000),
+}
+"""What a kernel takes (net/ipv4/sysctl_net_ipv4.c); it refuses more."""
+_FASTEST: Final = 10_000
+
+
 def release_of(text: str) -> tuple[int, int]:
     """`6.18.44-generic` -> (6, 18). Raises ValueError when there are no two numbers."""
     found = re.match(r"(\d{1,3})\.(\d{1,4})", text)
@@ -79,7 +96,9 @@ class Kernel:
     @classmethod
     def of(cls, release: str, *, hz: int | None, virtual: bool = False) -> Kernel:
         """A kernel by its release such as `6.18.44`; hz: its ticks a second, None when nobody
-        knows; virtual: it runs on a virtual clock. Raises ValueError."""
+        knows; virtual: it runs on a virtual clock. Raises ValueError for what no kernel is."""
+        if hz is not None and not 1 <= hz <= _FASTEST:
+            raise ValueError(f"no kernel ticks {hz} times a second; write one such as 250")
         rates = KNOWN_HZ if hz is None else (hz,)
         if virtual:
             return cls(release=release_of(release), rtt=VIRTUAL_RTT, virtual=True,
@@ -89,10 +108,13 @@ class Kernel:
     def setting(self, name: str) -> int:
         """A sysctl's value; the default of this release when it was not changed, and 0 where the
         release does not know it."""
+        default = DEFAULTS.get(name, 0)
         if name in SINCE:
             since, default = SINCE[name]
-            return self.sysctls.get(name, default) if self.release >= since else 0
-        return self.sysctls.get(name, DEFAULTS[name])
+            if self.release < since:
+                return 0
+        least, most = RANGES.get(name, (0, 2**31))
+        return min(max(self.sysctls.get(name, default), least), most)
 
     @property
     def rto_min(self) -> float:
