@@ -2,6 +2,7 @@
 
 predict    a cell -> its Prediction: `predict`
 model      what is predicted: Prediction, FaultPrediction, Forecast
+pushes     when messages come
 situation  in which situation a trigger finds the two ends
 settings   what the two ends wait for
 programs   how the libraries speak
@@ -9,6 +10,7 @@ client     what could end a client's waiting
 server     when a server gives a client up
 healing    what a path that heals in time undoes, and what FIN-WAIT-1 lasts
 resets     what a RST tells
+hosts      what a frozen or dead program tells
 timers     the kernel's timers: retransmission, keepalive, SYN, persist, FIN-WAIT-2
 kernel     what a kernel is set to, and what its release knows
 words      intervals and formulas in words

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.predict import timers
-from netdiag.predict.situation import Unpredictable
+from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 from netdiag.predict.words import ago, gives_up, wheel
 from netdiag.units import format_duration
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WAKING: Final = Span(0.0, 0.05)
 """From a timer's end until the program under test has run and said so."""
+_PHASES: Final = 3
+"""Of more alternatives than these nothing is known but that a probe was answered within `idle`."""
 POLL_SLACK: Final = 0.001
 """poll(2) may end a thousandth later than asked (select_estimate_accuracy in fs/select.c)."""
 
@@ -37,7 +39,8 @@ RST_SOURCE: Final = "net/ipv4/tcp_input.c: tcp_reset; RFC 9293, 3.5.2"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Something that ends the waiting. closes: the program closes a socket that is still alive, so
-    that a FIN is left behind; sees: what the application would get."""
+    that a FIN is left behind; sees: what the application would get; ran: how many seconds its timer
+    has run already when the fault begins."""
 
     when: Span
     by: str
@@ -45,6 +48,7 @@ class Candidate:
     formula: str
     source: str
     closes: bool = False
+    ran: float = 0.0
 
 
 def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
@@ -55,7 +59,7 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
         when=(_polled(limits.read) - since).at_least(0.0) + WAKING,
         by=OWN_TIMEOUT, sees=limits.program.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
-        source=POLL, closes=True)
+        source=POLL, closes=True, ran=max(0.0, since.low))
 
 
 def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -75,7 +79,7 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
         when=(dies - quiet).at_least(0.0) + WAKING, by="the kernel's keepalive timer",
         sees=limits.program.died,
         formula=formula + ago("the peer was heard", quiet),
-        source=TCP_TIMER + "tcp_keepalive_timer")
+        source=TCP_TIMER + "tcp_keepalive_timer", ran=quiet.low)
 
 
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -86,7 +90,7 @@ def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator
         when=dies - seen.since + WAKING, by="the kernel's retransmission timer",
         sees=limits.program.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
-        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
+        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out", ran=max(0.0, seen.since.low))
 
 
 def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
@@ -153,7 +157,7 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
     when = either([Span(piece.low, min(piece.high, last))
                    for one in near for piece in one.when.pieces if piece.low <= last])
     return Candidate(
-        when=when, closes=all(one.closes for one in near),
+        when=when, closes=all(one.closes for one in near), ran=min(one.ran for one in near),
         by=" or ".join(dict.fromkeys(one.by for one in near)),
         sees=" or ".join(dict.fromkeys(one.sees for one in near)),
         formula="whichever is first: " + "; ".join(one.formula for one in near),
@@ -163,8 +167,8 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
 def unheard(quiet: Span, idle: float, interval: float, kernel: Kernel) -> Span:
     """How long ago the peer was heard, when probes were answered meanwhile.
 
-    An answered probe counts as hearing; so silence longer than `idle` is folded into its remainder.
-    Raises Unpredictable where it is not known whether a last probe was answered.
+    An answered probe counts as hearing; so silence longer than `idle` is folded into its remainder,
+    with an alternative for each number of probes that may have been answered. Raises Unpredictable.
     """
     if quiet.high < idle:
         return quiet
@@ -173,9 +177,10 @@ def unheard(quiet: Span, idle: float, interval: float, kernel: Kernel) -> Span:
                             "is longer than the idle time; when the next one comes is open")
     period = timers.probes(kernel, idle, interval, 1)[0]
     fewest, most = math.floor(quiet.low / period.high), math.floor(quiet.high / period.low)
-    if fewest != most:
-        return Span(0.0, idle)
-    return (quiet - period.times(most)).at_least(0.0)
+    if most - fewest > _PHASES:
+        return Span(0.0, period.high)
+    left = [quiet - period.times(answered) for answered in range(fewest, most + 1)]
+    return either(Span(max(0.0, one.low), min(max(0.0, one.high), period.high)) for one in left)
 
 
 def probe_times(limits: Limits, kernel: Kernel, quiet: Span) -> list[Span]:
@@ -194,6 +199,7 @@ def _polled(seconds: float) -> Span:
 AT_ONCE: Final = exactly(0.0) + WAKING
 
 
-def told(by: str, error: str, when: Span = AT_ONCE) -> Candidate:
-    """A RST that reaches the client."""
-    return Candidate(when=when, by=by, sees=error, formula="the RST arrives", source=RST_SOURCE)
+def told(by: str, error: str, when: Span = AT_ONCE, *, formula: str = "the RST arrives",
+         source: str = RST_SOURCE) -> Candidate:
+    """A segment that tells the client that its connection is gone."""
+    return Candidate(when=when, by=by, sees=error, formula=formula, source=source)

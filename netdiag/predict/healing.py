@@ -20,7 +20,7 @@ from netdiag.predict.client import (
     probe_times,
     read_timeout,
 )
-from netdiag.predict.situation import Unpredictable
+from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.wheel import ZERO, Span, exactly
 
 if TYPE_CHECKING:

@@ -47,6 +47,9 @@ VIRTUAL_RTT: Final = Span(1e-6, 1e-5)
 """The same on a virtual clock, where only waiting takes time."""
 DELAYED_ACK: Final = Span(0.04, 0.052)
 """The round trip of a segment whose ACK is delayed (TCP_DELACK_MIN, and a bucket of the wheel)."""
+LAB_DIALLING: Final = Span(0.0, 0.25)
+"""From the client's first SYN until it waits in its first call, in a lab: greetings and all."""
+VIRTUAL_DIALLING: Final = Span(0.0, 0.01)
 _GAIN: Final = 1 / 8
 """What of each round trip enters the smoothed one (tcp_rtt_estimator)."""
 
@@ -115,6 +118,11 @@ class Kernel:
                 return 0
         least, most = RANGES.get(name, (0, 2**31))
         return min(max(self.sysctls.get(name, default), least), most)
+
+    @property
+    def dialling(self) -> Span:
+        """From the client's first SYN until it waits in its first call."""
+        return VIRTUAL_DIALLING if self.virtual else LAB_DIALLING
 
     @property
     def rto_min(self) -> float:

@@ -13,6 +13,7 @@ from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
 from netdiag.predict.client import Candidate, earliest
 from netdiag.predict.healing import Healing, fin_wait1, healed_first, healing
+from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
     ERROR,
     FIN_WAIT1,
@@ -22,10 +23,11 @@ from netdiag.predict.model import (
     Forecast,
     Prediction,
 )
+from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, forgets
 from netdiag.predict.settings import Limits, limits_of, of_host
-from netdiag.predict.situation import Situation, Unpredictable, situation
+from netdiag.predict.situation import Situation, situation
 from netdiag.predict.words import ORPHANS, gives_up
 from netdiag.units import format_duration
 
@@ -75,7 +77,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
     limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version)
     try:
-        seen = situation(cell, fault.at, limits)
+        seen = situation(cell, fault.at, limits, base)
         case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
                      client=client.after_delayed_acks(seen.delayed), heal=healing(fault, seen))
         forecasts, unsaid = _forecasts(case)
@@ -136,6 +138,10 @@ def _server(case: _Case) -> Forgetting:
 
 def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
     """What the client notices first; None: it never does. Raises Unpredictable."""
+    messages = bool(case.cell.workload.produce or case.cell.workload.block)
+    if case.fault.host is not None:
+        return after_host_fault(case.fault, case.seen, case.limits, case.heal.began,
+                                messages=messages)
     if not isinstance(case.fault.do, Blackhole):
         return after_reset(case.fault, case.seen, case.limits, case.client)
     candidates = _REGIMES[case.seen.regime](case)
@@ -152,8 +158,7 @@ def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
             raise Unpredictable("the path heals at about the time at which the server forgets the "
                                 "client")
         forgot = None
-    return healed_first(case.seen, case.limits, case.client, healed, forgot,
-                        messages=bool(case.cell.workload.produce or case.cell.workload.block))
+    return healed_first(case.seen, case.limits, case.client, healed, forgot, messages=messages)
 
 
 def _closing(case: _Case) -> list[Candidate]:
@@ -190,10 +195,12 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
 def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
     if winner is not None:
         return Forecast(what=NOTICED, when=winner.when, by=winner.by, text=winner.sees,
-                        formula=winner.formula, source=winner.source)
+                        formula=winner.formula, source=winner.source, ran=winner.ran)
     healed, why = case.heal.began, "nothing is unacknowledged, keepalive is off and no read is " \
         "limited: no timer will fire"
     forgot = None if server is None else server.when
+    if case.fault.host is not None:
+        healed, why = None, FROZEN
     if healed is not None and (forgot is None or forgot.low >= healed.high):
         why = "the path heals before any timer ends; the same connection goes on"
     return Forecast(what=NOTICED, when=None, by=NEVER, text="nothing, for ever", formula=why,
@@ -202,6 +209,9 @@ def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -
 
 def _error(case: _Case, winner: Candidate) -> Forecast | None:
     """When the application gets an error: after the library's own repetitions."""
+    if case.fault.host is not None and case.limits.retry:
+        raise Unpredictable("the library dials again and repeats the command by itself; what comes "
+                            "of it hangs on when the server is back")
     if not isinstance(case.fault.do, Blackhole):
         return _error_after_reset(case, winner)
     if case.limits.retry == 0 or case.seen.regime == "syn":  # a SYN's repetitions are in it
@@ -234,7 +244,7 @@ def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
 
 def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
     return Forecast(what=ERROR, when=when, by=winner.by, text=sees, formula=formula,
-                    source=winner.source)
+                    source=winner.source, ran=winner.ran)
 
 
 def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
@@ -248,13 +258,14 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
     if held is None:
         return None
     formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)
-    if case.seen.regime == "request":
+    ran = winner.when.low + max(0.0, case.seen.since.low) if case.seen.regime == "request" else 0.0
+    if ran:
         formula += f", from the request on, less the {format_duration(winner.when.low)} until close"
     if healed is not None:
         formula += "; or until the first copy after the healing"
     return Forecast(what=FIN_WAIT1, when=held, by="the client's retransmission timer",
                     text="FIN-WAIT-1, owned by no process", formula=formula,
-                    source=ends.TCP_TIMER + "tcp_orphan_retries")
+                    source=ends.TCP_TIMER + "tcp_orphan_retries", ran=ran)
 
 
 def _server_gone(case: _Case, server: Forgetting) -> Forecast:
@@ -265,6 +276,6 @@ def _server_gone(case: _Case, server: Forgetting) -> Forecast:
         raise Unpredictable("the path heals before the server would have forgotten the client")
     return Forecast(what=SERVER, when=server.when, by=server.by,
                     text="the server's socket is gone" if server.when else "a zombie for ever",
-                    formula=server.formula, source=server.source)
+                    formula=server.formula, source=server.source, ran=server.ran)
 
 

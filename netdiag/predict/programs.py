@@ -7,7 +7,7 @@ differs between libraries and that a prediction needs is a row of PROGRAMS.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netdiag.catalogue.redis_py import REDIS_PY_BACKOFF, Backoff, known_major
@@ -24,7 +24,7 @@ _NO_BACKOFF: Final = Backoff(0.0, 0.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A row of PROGRAMS: what the application sees of a read that lasted too long, of a connection
-    that the kernel gave up, of a dial without an answer, of a RST.
+    that the kernel gave up, of a dial without an answer, of a RST, of a FIN.
 
     greets: commands precede the first call, whose replies wait for an ACK like any other; known:
     somebody has looked at what it does by itself.
@@ -34,6 +34,7 @@ class Program:
     died: str
     connect: str
     reset: str
+    closed: str
     greets: bool
     known: bool = True
 
@@ -43,6 +44,7 @@ _REDIS_PY: Final = Program(
     died="TimeoutError ETIMEDOUT: Timeout reading from socket",
     connect="TimeoutError: Timeout connecting to server",
     reset="ConnectionError ECONNRESET: Connection reset by peer",
+    closed="ConnectionError: Connection closed by server",
     greets=True,
 )
 PROGRAMS: Final[dict[str, Program]] = {
@@ -52,6 +54,7 @@ PROGRAMS: Final[dict[str, Program]] = {
         died="ConnectionError ETIMEDOUT: Error while reading from the server",
         connect="TimeoutError: Timeout connecting to server",
         reset="ConnectionError ECONNRESET: Error while reading from the server",
+        closed="ConnectionError: Connection closed by server",
         greets=True,
     ),
     "phpredis": Program(
@@ -59,6 +62,7 @@ PROGRAMS: Final[dict[str, Program]] = {
         died="RedisException: read error on connection",
         connect="RedisException: connection timed out",
         reset="RedisException: read error on connection",
+        closed="RedisException: read error on connection",
         greets=False,
     ),
 }
@@ -67,6 +71,7 @@ _UNKNOWN: Final = Program(
     died="ETIMEDOUT",
     connect="its library's timeout of connecting",
     reset="ECONNRESET",
+    closed="end of file",
     greets=True,
     known=False,
 )
@@ -79,10 +84,7 @@ def program(client: Client, version: str) -> Program:
     mode = getattr(client, "mode", "")
     found = PROGRAMS.get(f"{client.kind} {mode}") or PROGRAMS.get(client.kind, _UNKNOWN)
     silent = client.kind == "redis-py" and known_major(version) < _FIRST_GREETING
-    if not silent:
-        return found
-    return Program(read=found.read, died=found.died, connect=found.connect, reset=found.reset,
-                   greets=False)
+    return replace(found, greets=False) if silent else found
 
 
 def backoff(client: Client, version: str) -> tuple[Backoff, bool]:

@@ -19,7 +19,7 @@ from netdiag.predict.client import (
     read_timeout,
 )
 from netdiag.predict.client import told as told_at_once
-from netdiag.predict.situation import Unpredictable
+from netdiag.predict.pushes import Unpredictable
 
 if TYPE_CHECKING:
     from netdiag.faults.fault import Fault

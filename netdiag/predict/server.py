@@ -8,13 +8,14 @@ lives by tcp_retries2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netdiag.predict import timers
 from netdiag.predict.client import TCP_TIMER, unheard
+from netdiag.predict.pushes import Unpredictable, later_pushes
 from netdiag.predict.settings import server_keepalive
-from netdiag.predict.situation import Unpredictable, later_pushes
-from netdiag.predict.wheel import ZERO, Span, exactly
+from netdiag.predict.situation import cron_of
+from netdiag.predict.wheel import ZERO, exactly
 from netdiag.predict.words import gives_up, written
 from netdiag.units import format_duration
 
@@ -22,13 +23,8 @@ if TYPE_CHECKING:
     from netdiag.faults.fault import Fault
     from netdiag.predict.kernel import Kernel
     from netdiag.predict.situation import Situation
+    from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
-
-CRON: Final = Span(0.0, 0.15)
-"""How late a command's own timeout may end it: the server looks ten times a second."""
-UNHURRIED: Final = Span(0.0, 1.05)
-"""The same on a virtual clock, where it looks once a second (netdiag.servers)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
@@ -38,6 +34,7 @@ class Forgetting:
     by: str
     formula: str
     source: str
+    ran: float = 0.0
 
 
 def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forgetting:
@@ -67,7 +64,7 @@ def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
         by="the server's keepalive timer",
         formula=f"tcp-keepalive {idle}: {idle} + {count} x {interval} = "
                 f"{idle + count * interval} s; wheel: {written(dies)}",
-        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer")
+        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", ran=quiet.low)
 
 
 def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:
@@ -88,5 +85,5 @@ def _next_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Sp
         raise Unpredictable("which of several clients the server serves first is open")
     if cell.workload.block:
         left = exactly(cell.workload.block) - seen.server_quiet
-        replies.append(left.at_least(0.0) + (UNHURRIED if kernel.virtual else CRON))
+        replies.append(left.at_least(0.0) + cron_of(kernel))
     return min(replies, key=lambda one: one.high, default=None)

@@ -103,7 +103,7 @@ def _deaths(clock: _Clock, user_timeout: float | None, closed: Span | None) -> I
     longest = wheel.ticks(kernel.rto_max)
     for step in clock.steps():
         limit = user_timeout or _limit(kernel, owned=closed is None, alive=step < longest)
-        since = _next(clock, since, step, user_timeout)
+        since = _next(clock, first, since, step, user_timeout)
         passed = clock.seconds(since)
         at = stamp + passed
         early = closed is not None and at.high < closed.low
@@ -125,8 +125,12 @@ def _limit(kernel: Kernel, *, owned: bool, alive: bool) -> float:
     return kernel.model(retries or (ORPHAN_RETRIES if alive else 0))
 
 
-def _next(clock: _Clock, since: Ticks, step: int, user_timeout: float | None) -> Ticks:
-    """The next timeout; TCP_USER_TIMEOUT cuts it short (tcp_clamp_rto_to_user_timeout)."""
+def _next(clock: _Clock, stamp: Ticks, since: Ticks, step: int, user_timeout: float | None,
+          ) -> Ticks:
+    """The next timeout; TCP_USER_TIMEOUT cuts it short (tcp_clamp_rto_to_user_timeout).
+
+    stamp: the first retransmission, from which `since` counts.
+    """
     wheel = clock.wheel
     after = since.after(step, late=wheel.late)
     if not user_timeout:
@@ -134,20 +138,22 @@ def _next(clock: _Clock, since: Ticks, step: int, user_timeout: float | None) ->
     limit = wheel.ticks(user_timeout)
     if since.high + wheel.late + step < limit:
         return after
-    clamped = _clamped(since, limit, step, wheel)
+    clamped = _clamped(stamp, since, limit, step, wheel)
     if since.low + step >= limit:
         return clamped
     return Ticks(min(after.low, clamped.low), max(after.high, clamped.high),
                  min(after.level, clamped.level))
 
 
-def _clamped(since: Ticks, limit: int, step: int, wheel: Wheel) -> Ticks:
-    """A timeout that ends when the limit is reached, and a tick later when it has been."""
+def _clamped(stamp: Ticks, since: Ticks, limit: int, step: int, wheel: Wheel) -> Ticks:
+    """A timeout that ends when the limit is reached, and a tick later when it has been.
+
+    It is set for a moment that counts from the stamp, so what is known of the stamp's phase counts.
+    """
     if since.low >= limit:
         return since.after(1, late=wheel.late)
-    left = [min(step, max(1, limit - since.high - wheel.late)), min(step, limit - since.low + 1)]
-    origin = since.from_here()
-    ends = [origin.over(limit + slack, level_of(some - 1), late=wheel.late)
+    left = (min(step, max(1, limit - since.high - wheel.late)), min(step, limit - since.low + 1))
+    ends = [stamp.from_here().over(limit + slack, level_of(some - 1), late=wheel.late)
             for some in left for slack in (0, 1)]
     return Ticks(max(since.low + 1, min(one.low for one in ends)), max(one.high for one in ends),
                  min(one.level for one in ends))
@@ -257,7 +263,7 @@ def _zero_window(clock: _Clock, user_timeout: float | None) -> Span:
     first = Ticks().after(steps[0], woken=False)
     limit, since = wheel.ticks(user_timeout), first.from_here()
     for step in steps[1:]:
-        since = _next(clock, since, step, user_timeout)
+        since = _next(clock, first, since, step, user_timeout)
         if since.low >= limit:
             break
     return wheel.span(first) + clock.seconds(since)

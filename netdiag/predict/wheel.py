@@ -37,11 +37,14 @@ class Span:
 
     def __add__(self, other: Span | float) -> Span:
         more = other if isinstance(other, Span) else exactly(other)
+        if more.gaps:
+            return either(self + piece for piece in more.pieces)
         return _with(self.low + more.low, self.high + more.high,
                      [(low + more.high, high + more.low) for low, high in self.gaps])
 
     def __sub__(self, other: Span) -> Span:
-        return self + Span(-other.high, -other.low)
+        gaps = tuple((-high, -low) for low, high in reversed(other.gaps))
+        return self + Span(-other.high, -other.low, gaps)
 
     def __contains__(self, moment: float) -> bool:
         return any(piece.low <= moment <= piece.high for piece in self.pieces)

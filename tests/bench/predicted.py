@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SHARE: Final = 0.125
 ADDED: Final = 0.1
-"""How wide an interval may be: this share of its beginning, and this many seconds."""
+"""How wide an interval may be: this share of what its timer runs for, and this many seconds."""
 LONGEST: Final = 20_000.0
 """Cells that would have to last longer (s) are cut off there; what comes later says nothing."""
 NETDIAG: Final = (sys.executable, "-c", "from netdiag.cli import main; main()")
@@ -103,6 +103,7 @@ class Row:
     when: Span | None
     measured: float | None
     known: bool
+    ran: float
 
     @property
     def inside(self) -> bool:
@@ -116,7 +117,7 @@ class Row:
         """Whether the interval says too little."""
         when = self.when
         return when is not None and any(
-            piece.width > SHARE * piece.low + ADDED for piece in when.pieces)
+            piece.width > SHARE * (self.ran + piece.low) + ADDED for piece in when.pieces)
 
 
 def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterator[Row]:
@@ -127,7 +128,8 @@ def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterato
             beside = measured.get(one.what)
             if one.what == "error" or beside is None:
                 continue
-            yield Row(cell.id, one.what, one.when, beside.measured, beside.within is not None)
+            yield Row(cell.id, one.what, one.when, beside.measured, beside.within is not None,
+                      one.ran)
 
 
 def scenario_of(cells: list[dict[str, Any]]) -> str:

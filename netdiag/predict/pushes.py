@@ -1,0 +1,68 @@
+"""A cell's messages -> when they are pushed, where that is known.
+
+The rule this file guards: a push whose time hangs on something that is not predicted makes what
+hangs on it unpredictable; it is never left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
+from netdiag.predict.wheel import Span, exactly
+
+if TYPE_CHECKING:
+    from netdiag.faults.fault import Fault
+    from netdiag.faults.trigger import Trigger
+    from netdiag.scenario.plan import Cell
+    from netdiag.scenario.workload import Produce
+
+
+class Unpredictable(Exception):
+    """Settings alone do not tell; the message is the sentence that says why."""
+
+
+def early_pushes(cell: Cell) -> list[float]:
+    """The pushes whose time is known, in seconds; the others follow some event."""
+    return sorted(
+        produce.at.time + number
+        for produce in cell.workload.produce if isinstance(produce.at, TimeTrigger)
+        for number in _spaced(produce)
+    )
+
+
+def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
+    """When something is pushed into a lasting fault, seconds after its beginning, in order.
+
+    start: when the fault begins. Raises Unpredictable for a push that follows something else.
+    """
+    found = [exactly(push) - start for push in early_pushes(cell) if push > start.high]
+    for produce in cell.workload.produce:
+        if isinstance(produce.at, TimeTrigger) or _healed(produce.at):
+            continue
+        after = _after(produce.at, fault)
+        if after is None:
+            raise Unpredictable(f"a message is pushed at '{produce.at}', so when the server "
+                                "replies does not follow from the settings")
+        found += [exactly(after + later) for later in _spaced(produce)]
+    return sorted(found, key=lambda one: one.high)
+
+
+def _spaced(produce: Produce) -> list[float]:
+    return [number / produce.rate if produce.rate else 0.0 for number in range(produce.count)]
+
+
+def _healed(at: Trigger) -> bool:
+    """What is pushed after the healing meets no cut any more."""
+    return isinstance(at, EventTrigger) and at.event == "healed"
+
+
+def _after(at: Trigger, fault: Fault) -> float | None:
+    """How many seconds after a fault's beginning a trigger comes; None: nobody knows."""
+    if isinstance(at, EventTrigger) and (at.event, at.nth) == ("active", 1):
+        return at.after if at.fault in (None, fault.name) else None
+    if isinstance(at, PhaseTrigger) and isinstance(fault.at, PhaseTrigger):
+        same = replace(at, after=0.0) == replace(fault.at, after=0.0)
+        return at.after - fault.at.after if same and at.after > fault.at.after else None
+    return None
