@@ -3,6 +3,7 @@ exact packets.
 
 waiting   a trigger that waits for its packet, phase, event or time
 core      frames, events and time in; fates, injections and notes out (sans-IO)
+arrivals  frames from both ports, the older first
 tape      tape.pcapng, written as the frames pass
-loop      the process: packet sockets in and out, the control socket, due times
+loop      the process: frames in and out, the control socket, due times
 """

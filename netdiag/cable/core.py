@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.cable.fault_run import FaultRun, Stage
 from netdiag.cable.reset import Resets
 from netdiag.cable.waiting import Signal
-from netdiag.faults.trigger import PhaseTrigger
+from netdiag.faults.trigger import PacketTrigger, PhaseTrigger
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.phases import PhaseReader
 from netdiag.tcp.wire import parse_ethernet
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netdiag.tcp.wire import Segment
 
 _HOSTS: Final[tuple[Host, Host]] = ("client", "server")
+_NONE: Final[dict[str | None, tuple[Occurrence, ...]]] = {}
 
 
 @dataclass(frozen=True)
@@ -89,23 +90,35 @@ class Core:
             command: PhaseReader(commands if command is None else frozenset({command}))
             for command in self._awaited_commands()
         }
-        self._reading = self._readers
-        self._moved = True  # something is waiting for something else than when `due` looked
-        self._due: int | None = None
         self._owed: tuple[int, int, Segment] | None = None
+        self._look_ahead()
 
     def _awaited_commands(self) -> set[str | None]:
         """Whose phases somebody still waits for; None: the workload's own commands."""
         pending = [trigger for one in self._timed for trigger in one.pending]
         return {trigger.command for trigger in pending if isinstance(trigger, PhaseTrigger)}
 
+    def _look_ahead(self) -> None:
+        """What frames can lead to, which is asked whenever something `moved`: began, ended or
+        waits for something else; not once a frame.
+        """
+        self._moved = False
+        dues = (one.due(self._start) for one in self._timed)
+        self._due = min((due for due in dues if due is not None), default=None)
+        self._certain = tuple(
+            not any(run.may_take(host) for run in self._faults) for host in reversed(_HOSTS)
+        )
+        self._every_frame = any(run.governs for run in self._faults) or any(
+            isinstance(trigger, PacketTrigger) for one in self._timed for trigger in one.pending
+        )
+        awaited = self._awaited_commands()
+        self._reading = tuple((key, one) for key, one in self._readers.items() if key in awaited)
+
     def certain(self, side: int) -> bool:
         """Whether the next frame of the host on `side` is delivered, whatever it is."""
-        towards = _HOSTS[1 - side]
-        for run in self._faults:  # noqa: SIM110 - runs once a frame; a generator costs as much again
-            if run.may_take(towards):
-                return False
-        return True
+        if self._moved:
+            self._look_ahead()
+        return self._certain[side]
 
     def settle(self) -> None:
         """Do what no frame's fate waits for; without this call the next one does it."""
@@ -120,26 +133,31 @@ class Core:
         """
         self.settle()
         decision = Decision()
-        segment = parse_ethernet(frame)
-        if segment is None:
-            self._decide(decision, {}, (t, side, number))
-            return decision
+        phases: Mapping[str | None, tuple[Occurrence, ...]] = _NONE
         certain = self.certain(side)
-        decision.seen = seen = self._ends.sent(t, side, segment, certain=certain)
-        phases = {key: reader.observe(seen) for key, reader in self._reading.items()}
-        if self._start is None:
-            self._start = t
-            self._moved = True
-        self._decide(decision, phases, (t, side, number))
-        for signal in self._signals:
-            if signal.packet(t, seen, phases):
-                decision.signals.append(signal.name)
-            self._moved = self._moved or signal.delayed
-        if self._resets is not None:
-            self._resets.note(side, segment, frame)
-        if decision.taken is None:
+        segment = parse_ethernet(frame)
+        if segment is not None:
+            decision.seen = seen = self._ends.sent(t, side, segment, certain=certain)
+            phases = self._phases(seen) if self._reading else _NONE
+            if self._start is None:
+                self._start = t
+                self._moved = True
+            if self._resets is not None:
+                self._resets.note(side, segment, frame)
+        if phases or self._every_frame:
+            self._decide(decision, phases, (t, side, number))
+            self._tell_signals_of_packet(t, phases, decision)
+        if decision.taken is None and segment is not None:
             self._owed = t, 1 - side, segment
         return self._done(decision, t)
+
+    def _phases(self, seen: Observation) -> Mapping[str | None, tuple[Occurrence, ...]]:
+        """The phases that the packet meets, for each reader that somebody listens to."""
+        met = {}
+        for command, reader in self._reading:
+            if occurrences := reader.observe(seen):
+                met[command] = occurrences
+        return met
 
     def _decide(
         self,
@@ -190,12 +208,20 @@ class Core:
     def _tell_signals(self, t: int, name: str, fault: str | None, decision: Decision) -> None:
         decision.signals += [one.name for one in self._signals if one.event(t, name, fault)]
 
+    def _tell_signals_of_packet(
+        self, t: int, phases: Mapping[str | None, tuple[Occurrence, ...]], decision: Decision
+    ) -> None:
+        seen = decision.seen
+        if seen is not None:
+            for signal in self._signals:
+                if signal.packet(t, seen, phases):
+                    decision.signals.append(signal.name)
+                self._moved = self._moved or signal.delayed
+
     def _done(self, decision: Decision, t: int) -> Decision:
         if decision.notes or decision.signals:
             self._moved = True
             self._inject(decision, t)
-            awaited = self._awaited_commands()
-            self._reading = {key: one for key, one in self._readers.items() if key in awaited}
         return decision
 
     def _inject(self, decision: Decision, t: int) -> None:
@@ -231,9 +257,7 @@ class Core:
     def due(self) -> int | None:
         """When `tick` must be called next, if no frame comes before."""
         if self._moved:
-            self._moved = False
-            dues = (one.due(self._start) for one in self._timed)
-            self._due = min((due for due in dues if due is not None), default=None)
+            self._look_ahead()
         return self._due
 
     def tick(self, t: int) -> Decision:

@@ -4,10 +4,8 @@ the tape.
 Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded),
 signals (triggers that start a producer) and `seen` (which connections had frames, and their labels,
 so that somebody may look at their sockets); in come the client's events, `done` (a host fault was
-carried out, and the packet that began it may go on) and `stop`. Of two waiting
-frames the older goes first, by the kernel's time stamps, so the order on the tape is the order on
-the wire. A frame whose fate is certain goes on before it is looked at: nobody waits for our
-thoughts.
+carried out, and the packet that began it may go on) and `stop`. A frame whose fate is certain goes
+on before it is looked at: nobody waits for our thoughts.
 """
 
 from __future__ import annotations
@@ -18,36 +16,28 @@ import gc
 import ipaddress
 import json
 import select
-import struct
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from netdiag.cable.arrivals import Arrivals
 from netdiag.cable.core import Core, Decision, Note
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from netdiag.cable.arrivals import Ports
     from netdiag.cable.tape import Tape
     from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.labels import Label
 
-_FRAME = 262144
-_ANCILLARY = 64
-_SCM_TIMESTAMPNS = 35
-_STAMP = struct.Struct("qq")
-_BATCH = 256
 _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
 _MILLISECOND: Final = 1_000_000
 _HOST_PATIENCE: Final = 1.0  # s; carrying a signal takes a fraction of a millisecond
 _NO_LINK: Final = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)  # the host has lost its link
-_LATE: Final = 200_000  # ns; a frame that waited longer will not be the only one
-_STEADY: Final = 10_000  # ns; reading both clocks took longer: something came between
-
-Ports = tuple["socket.socket", "socket.socket"]
 
 
 class CableLoop:
@@ -58,9 +48,7 @@ class CableLoop:
         self._ports = ports
         self._tape = tape
         self._control = control
-        self._pending: list[tuple[int, bytes] | None] = [None, None]
-        self._full = [False, False]  # whether the port may hold more than the pending frame
-        self._late = False  # frames wait for us: take as many as there are, without asking first
+        self._arrivals = Arrivals(ports)
         self._seen: dict[int, tuple[Observation, set[Label]]] = {}
         self._seen_at = 0
         self._going = True
@@ -78,23 +66,19 @@ class CableLoop:
 
     def _forward(self) -> None:
         poll = select.poll()
-        sides = {port.fileno(): side for side, port in enumerate(self._ports)}
-        for fd in (*sides, self._control.fileno()):
-            poll.register(fd, select.POLLIN)
+        for one in (*self._ports, self._control):
+            poll.register(one, select.POLLIN)
+        orders = self._control.fileno()
         while self._going:
-            ordered = False
-            for fd, _ in poll.poll(self._patience()):
-                if fd in sides:
-                    self._full[sides[fd]] = True
-                else:
-                    ordered = True
-            self._forward_batch()
+            ready = poll.poll(self._patience())
+            for arrival in self._arrivals.batch():
+                self._one(*arrival)
             self._tick(time.monotonic_ns())
-            if ordered or self._orders:  # after the frames that came before it
+            if self._orders or any(fd == orders for fd, _ in ready):  # after the frames before it
                 self._take_control()
             self._tape.flush()
-        self._full = [True, True]
-        self._forward_batch()  # what came before the order to stop
+        for arrival in self._arrivals.batch(whole=True):  # what came before the order to stop
+            self._one(*arrival)
 
     def _finish(self, dropped: tuple[int, int]) -> None:
         for note in self._core.summary():
@@ -108,7 +92,7 @@ class CableLoop:
 
     def _patience(self) -> float | None:
         """How long poll may sleep, ms: until something is due; None for ever."""
-        if any(self._pending):
+        if self._arrivals.waiting:
             return 0
         dues = [due for due in (self._core.due(), self._seen_due()) if due is not None]
         if not dues:
@@ -117,48 +101,6 @@ class CableLoop:
 
     def _seen_due(self) -> int | None:
         return self._seen_at + _SEEN_EVERY if self._seen else None
-
-    def _forward_batch(self) -> None:
-        """Forward what had come when poll returned. What came later waits for the next poll, so
-        that an older frame of the other side is not overtaken.
-        """
-        now, offset = _clocks()
-        count = 0
-        while count < _BATCH:
-            side = self._oldest(now, offset)
-            arrived = self._pending[side]
-            if arrived is None or arrived[0] > now:
-                break
-            count += 1
-            self._pending[side] = None
-            self._late = self._late or now - arrived[0] > _LATE
-            self._one(side, *arrived)
-        if count <= 1:
-            self._late = False
-
-    def _oldest(self, now: int, offset: int) -> int:
-        """Fill both lookaheads; the side whose frame came first, if there is one."""
-        pending = self._pending
-        for side in (0, 1):
-            if pending[side] is None and self._full[side]:
-                pending[side] = self._receive(side, now, offset)
-        first, second = pending
-        if first is None:
-            return 1
-        return 0 if second is None or first[0] <= second[0] else 1
-
-    def _receive(self, side: int, now: int, offset: int) -> tuple[int, bytes] | None:
-        try:
-            frame, extra, _, _ = self._ports[side].recvmsg(_FRAME, _ANCILLARY)
-        except OSError:  # nothing there, or the link is down
-            self._full[side] = False
-            return None
-        self._full[side] = self._late
-        for _, kind, data in extra:
-            if kind == _SCM_TIMESTAMPNS:
-                seconds, nanoseconds = _STAMP.unpack_from(data)
-                return seconds * 1_000_000_000 + nanoseconds + offset, frame
-        return now, frame
 
     def _one(self, side: int, t: int, frame: bytes) -> None:
         core, tape = self._core, self._tape
@@ -288,20 +230,6 @@ class CableLoop:
                         select.select([], [self._control], [], 1.0)
                         continue
                 return
-
-
-def _clocks() -> tuple[int, int]:
-    """CLOCK_MONOTONIC now, and what to add to a wall-clock stamp for it, both ns.
-
-    Read again when something came between the two clocks: every stamp of a batch depends on it.
-    """
-    for _ in range(4):
-        before = time.monotonic_ns()
-        wall = time.time_ns()
-        after = time.monotonic_ns()
-        if after - before < _STEADY:
-            break
-    return after, (before + after) // 2 - wall
 
 
 def _row(seen: Observation, labels: set[Label]) -> Json:
