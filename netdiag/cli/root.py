@@ -27,6 +27,8 @@ _COMMANDS = {
     "report": "Show a recording again.",
     "analyse": "Explain a capture, or judge a recording again.",
     "warp": "Build the kernel whose virtual clock skips all waiting.",
+    "image": "Build the images of the Docker lab.",
+    "clean": "Remove what killed runs of the Docker lab have left.",
     "capture": "Record an interface, where there is no tcpdump.",
     "compare": "Say what changed between two recordings.",
     "replay": "Run a recording's plan again: the same, or what differs.",

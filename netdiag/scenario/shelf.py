@@ -28,19 +28,26 @@ def _beside(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
+def compose_shelf() -> Path:
+    """The directory of the shipped compose files."""
+    return _beside("compose")
+
+
 def compose_file(name_or_path: str) -> Path:
     """A compose file: a path as it is, or one that ships. Raises ScenarioError."""
     for path in (Path(name_or_path), *_shipped_compose(name_or_path)):
         if path.is_file():
             return path
-    there = sorted(path.stem for path in _beside("compose").glob("*.yml"))
+    there = sorted(path.stem for path in compose_shelf().glob("*.yml"))
     raise ScenarioError(f"lab.compose: no file and no shipped compose file is called "
                         f"{shown(name_or_path)}; {did_you_mean(name_or_path, tuple(there))}")
 
 
 def _shipped_compose(name: str) -> tuple[Path, ...]:
-    plain = Path(name).name == name
-    return (_beside("compose") / f"{name.removesuffix('.yml')}.yml",) if plain else ()
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts:
+        return ()
+    return compose_shelf() / path, compose_shelf() / f"{name}.yml"
 
 
 def find(name_or_path: str | Path) -> Path:

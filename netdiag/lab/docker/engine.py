@@ -9,20 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
 NUMBER: Final = "com.docker.compose.container-number"
-_TIMEOUT: Final = 60  # s, for one answer of the engine
+_TIMEOUT: Final = 30  # s, for one answer of the engine
 _STOP_PATIENCE: Final = 10  # s until `docker stop` kills; Docker's own default
 _LONGEST_LOG: Final = 64 << 20
+_GONE: Final = (404, 409)  # no such thing (any more); its removal is under way
 
 
 @dataclass(frozen=True)
@@ -212,29 +214,37 @@ class Engine:
         return frozenset(values | {value for _, value in self.volumes(label)})
 
     def remove(self, label: str) -> int:
-        """Remove every container, then every network and volume with this label; how many."""
+        """Remove every container, then every network and volume with this label; how many.
+
+        Goes on past what the engine refuses, and raises LabError at the end when something is
+        left: a busy engine may hold a container for a while.
+        """
         with self._asking("list containers"):
             found = self._api.containers(all=True, filters={"label": label})
-        gone = 0
-        for one in found:
-            gone += self._gone(lambda one=one: self._api.remove_container(
-                one["Id"], force=True, v=True))
-        for network, _, _ in self.networks(label):
-            gone += self._gone(lambda network=network: self._api.remove_network(network))
-        for volume, _ in self.volumes(label):
-            gone += self._gone(lambda volume=volume: self._api.remove_volume(volume, force=True))
-        return gone
+        doing: list[Callable[[], Any]] = [
+            partial(self._api.remove_container, one["Id"], force=True, v=True) for one in found
+        ]
+        left = [why for one in doing if (why := self._refusal(one)) is not None]
+        objects: list[Callable[[], Any]] = [
+            partial(self._api.remove_network, network) for network, _, _ in self.networks(label)
+        ]
+        objects += [
+            partial(self._api.remove_volume, volume, force=True)
+            for volume, _ in self.volumes(label)
+        ]
+        left += [why for one in objects if (why := self._refusal(one)) is not None]
+        if left:
+            raise LabError(f"the Docker engine refused to remove what is left: {left[0]}")
+        return len(doing) + len(objects)
 
-    def _gone(self, remove: Any) -> bool:  # noqa: ANN401 - a bound call of the SDK
-        """Remove one thing; somebody else may have been faster."""
+    def _refusal(self, remove: Callable[[], Any]) -> str | None:
+        """Remove one thing; why it is still there. Somebody else may have been faster."""
         try:
             remove()
-        except self._refusals as err:
-            if getattr(getattr(err, "response", None), "status_code", None) in (404, 409):
-                return False
-            raise LabError(f"the Docker engine refused to remove what is left: {_reason(err)}"
-                           ) from err
-        return True
+        except (self._refusals, OSError) as err:
+            status = getattr(getattr(err, "response", None), "status_code", None)
+            return None if status in _GONE else _reason(err)
+        return None
 
     def has_image(self, name: str) -> bool:
         with self._asking("list images"):

@@ -7,9 +7,11 @@ label is removed, and nothing that is not in a journal is changed.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from netdiag.errors import LabError
 from netdiag.lab.docker import RUN_LABEL
 from netdiag.lab.docker.journal import HOME, Journal, dead, known
 from netdiag.lab.docker.undoing import play_back
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdiag.lab.docker.engine import Engine
+
+
+_ATTEMPTS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,24 @@ class Reaped:
 def end(journal: Journal, engine: Engine) -> Reaped:
     """End a run: undo its changes, remove its objects, forget it."""
     undone = play_back(journal, engine)
-    removed = engine.remove(f"{RUN_LABEL}={journal.run}")
+    removed = _remove(engine, f"{RUN_LABEL}={journal.run}")
     journal.end()
     return Reaped(journal.run, removed, undone)
+
+
+def _remove(engine: Engine, label: str) -> int:
+    """Remove what has this label; what a busy engine would not let go is tried again. Raises
+    LabError when it still does not.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(LabError):
+            return engine.remove(label)
+    return engine.remove(label)
 
 
 def reap(engine: Engine, home: Path = HOME) -> tuple[Reaped, ...]:
     """Clean up after every run that lives no more."""
     found = [end(journal, engine) for journal in dead(home)]
     for run in sorted(engine.label_values(RUN_LABEL) - known(home)):
-        found.append(Reaped(run, engine.remove(f"{RUN_LABEL}={run}"), 0))
+        found.append(Reaped(run, _remove(engine, f"{RUN_LABEL}={run}"), 0))
     return tuple(found)
