@@ -116,6 +116,18 @@ class Observation(NamedTuple):
     dsack: bool  # it says that a retransmission of the other side was spurious
 
 
+Life = tuple[int, list[int], int]  # a flow, its state, the life before it or -1
+
+
+class Before(NamedTuple):
+    """All that one segment can change in Flows, as it was before."""
+
+    key: Key  # the segment's
+    place: tuple[int, int] | None  # the flow that had this key, and the sender's side in it
+    flows: int  # how many there were
+    lives: tuple[Life, ...]
+
+
 class Flows:
     """All connections that pass one point."""
 
@@ -182,6 +194,39 @@ class Flows:
             twin.state[:] = flow.state
             made.flows.append(twin)
         made._sides = {key: (twins[flow], side) for key, (flow, side) in self._sides.items()}
+        return made
+
+    def before(self, segment: Segment) -> Before:
+        """What `without` needs to know about a segment that is going to be fed."""
+        key = (segment.src, segment.dst, segment.sport, segment.dport)
+        place = self._sides.get(key)
+        if place is None:
+            return Before(key, None, len(self.flows), ())
+        flow, side = place
+        older = flow.before
+        if older is None:
+            lives: tuple[Life, ...] = ((flow.number, flow.state[:], -1),)
+        else:
+            past = -1 if older.before is None else older.before.number
+            lives = (flow.number, flow.state[:], older.number), (older.number, older.state[:], past)
+        return Before(key, (flow.number, side), len(self.flows), lives)
+
+    def without(self, last: Before) -> Flows:
+        """The same connections once more, as if the last segment had not been fed."""
+        made = self.copy()
+        del made.flows[last.flows :]
+        for number, state, before in last.lives:
+            made.flows[number].state[:] = state
+            made.flows[number].before = None if before < 0 else made.flows[before]
+        source, target, sport, dport = last.key
+        back = (target, source, dport, sport)
+        if last.place is None:
+            made._sides.pop(last.key, None)
+            made._sides.pop(back, None)
+        else:
+            number, side = last.place
+            made._sides[back] = made.flows[number], 1 - side
+            made._sides[last.key] = made.flows[number], side
         return made
 
     def _begin(self, segment: Segment, before: Flow | None) -> tuple[Flow, int]:

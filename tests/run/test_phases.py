@@ -143,7 +143,7 @@ def cell(index: int, phase: str, number: int) -> Cell:
         clients={"client": RedisPyClient(settings=settings)},
         workload=Workload(produce=(row.produce,)),
         faults=(Fault(name="cut", at=PhaseTrigger(phase=phase), do=Blackhole()),),
-        duration=1.5,
+        duration=4.0,  # a busy machine needs more than a second from SYN to BRPOP
     )
 
 
