@@ -29,6 +29,7 @@ _COMMANDS = {
     "warp": "Build the kernel whose virtual clock skips all waiting.",
     "image": "Build the images of the Docker lab.",
     "clean": "Remove what killed runs of the Docker lab have left.",
+    "clients": "List the clients under test, and add other versions of one.",
     "capture": "Record an interface, where there is no tcpdump.",
     "compare": "Say what changed between two recordings.",
     "replay": "Run a recording's plan again: the same, or what differs.",

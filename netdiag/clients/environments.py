@@ -58,7 +58,9 @@ def environments() -> tuple[Environment, ...]:
     """All that are whole, by name."""
     found = []
     for about in sorted(place().glob(f"*/{_ABOUT}")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        if _NAME.fullmatch(about.parent.name) is None:
+            continue
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             row = json.loads(about.read_text(encoding="utf-8"))
             found.append(Environment(about.parent.name, row["version"], row["python"]))
     return tuple(found)

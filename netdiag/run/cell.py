@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
 
+_STARTS = 10 * SECOND  # a program that imports much on a busy machine has not dialled before
 _LAST_ANSWERS = SECOND
 _CABLE_DONE = 3 * SECOND
 
@@ -60,6 +61,7 @@ class CellRun:
         self._end = 0
         self._lasts = round(cell.duration * SECOND)
         self._began = False
+        self._spoke = False
         self._strands: list[Strand] = []
         self._useless = 0
         self._disk: int | None = None
@@ -106,11 +108,20 @@ class CellRun:
 
     def _serve(self) -> None:
         """Serve until the cell's duration, counted from the client's first SYN, is over."""
-        self._end = time.monotonic_ns() + self._lasts
+        self._end = time.monotonic_ns() + max(self._lasts, _STARTS)
         while time.monotonic_ns() < self._end:
             if self._loop.run(until=self._end):
                 break
+        self._end = 0
         self._check()
+
+    def _lasts_from(self, t: int) -> None:
+        self._end = t + self._lasts
+        self._loop.at(self._end, self._over)
+
+    def _over(self) -> None:
+        if 0 < self._end <= time.monotonic_ns():
+            self._loop.stop()
 
     def signalled(self, entry: int) -> None:
         """A producer's trigger was met (at several cables: the first one counts)."""
@@ -133,7 +144,13 @@ class CellRun:
         """Frames pass: the cell's duration counts from the first of them."""
         if not self._began:
             self._began = True
-            self._end = t + self._lasts
+            self._lasts_from(t)
+
+    def spoke(self) -> None:
+        """A client is at work: until frames pass, the duration counts from its first word."""
+        if not self._began and not self._spoke:
+            self._spoke = True
+            self._lasts_from(time.monotonic_ns())
 
     def changed(self) -> None:
         """Ask for CLIENT LIST, now and when the server has had time to see it."""

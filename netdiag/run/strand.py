@@ -44,6 +44,9 @@ class Ear(Protocol):
     def began(self, t: int) -> None:
         """Frames passed at `t` (ns); the first ones start the cell's clock."""
 
+    def spoke(self) -> None:
+        """The client said something."""
+
     def changed(self) -> None:
         """Something changed that the server's own view may show."""
 
@@ -140,6 +143,7 @@ class Strand:
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
         self._worked = self._worked or what in _WORK
+        self._ear.spoke()
         self._tell_cable({"event": what})
         self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
         if what in _SOCKET_WORDS:
