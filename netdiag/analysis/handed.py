@@ -95,7 +95,7 @@ class Handed:
 
     def to_a_zombie(self, reply: Reply) -> bool:
         """Whether nobody could be reached behind the connection before the reply was written."""
-        if reply.arrived is None and reply.taken:
+        if reply.taken:
             return any(_stood(fault, reply.left) for fault in self._faults if fault.taken)
         own = self._sockets.get(("client", reply.client))
         if own is None:

@@ -98,6 +98,11 @@ class Wishes:
     help="With --lab docker: use this running compose project, and leave it as it was.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print only the analysis, as JSON.")
+@click.option(
+    "--table",
+    metavar="AXIS,AXIS[,WHAT]",
+    help="Print only a table of two axes of the matrix, as `netdiag report` does.",
+)
 def command(  # noqa: PLR0913 - click hands over one argument an option
     scenario: str,
     *,
@@ -114,6 +119,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     warp: bool,
     attach: str | None,
     as_json: bool,
+    table: str | None,
 ) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
@@ -132,7 +138,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     if result.stopped is not None:
         click.echo("netdiag: interrupted; this is what was recorded until then", err=True)
-    analysis = show_recording(result.recording, as_json=as_json, fresh=True)
+    analysis = show_recording(result.recording, as_json=as_json, fresh=True, table=table)
     if result.stopped is not None:
         return 128 + result.stopped
     code = _verdict(analysis, allow_unknown=allow_unknown)

@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 _CODES: Final = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}
 
 
-def show_recording(recording: Recording, *, as_json: bool, fresh: bool) -> Analysis:
-    """Analyse a recording and print the report, or with `as_json` the analysis alone.
+def show_recording(
+    recording: Recording, *, as_json: bool, fresh: bool, table: str | None = None
+) -> Analysis:
+    """Analyse a recording and print the report, or with `as_json` the analysis alone, or with
+    `table` two axes of the matrix against each other.
 
     `fresh`: the analysis is new and is saved beside the recording. Raises RecordingError when what
-    lies there cannot be read.
+    lies there cannot be read, and NetdiagError for a table that cannot be made.
     """
     analysis = analyse(recording, load_plan(recording))
     if fresh:
@@ -43,9 +46,19 @@ def show_recording(recording: Recording, *, as_json: bool, fresh: bool) -> Analy
     with _standard_output():
         if as_json:
             click.echo(json.dumps(analysis.to_json(), indent=1))
+        elif table is not None:
+            _print_table(analysis, table)
         else:
             _print(recording, analysis)
     return analysis
+
+
+def _print_table(analysis: Analysis, wanted: str) -> None:
+    from netdiag.report.pivot import pivot  # noqa: PLC0415 - imports when called
+
+    text = pivot(analysis, wanted)
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(text if unicode else ascii_only(text), nl=False)
 
 
 def _print(recording: Recording, analysis: Analysis) -> None:

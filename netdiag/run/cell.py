@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _STARTS = 10 * SECOND  # a program that imports much on a busy machine has not dialled before
 _LAST_ANSWERS = SECOND
-_CABLE_DONE = 3 * SECOND
+_CABLE_DONE = 15 * SECOND
 
 
 class CellRun:
@@ -235,5 +235,5 @@ class CellRun:
             strand.end_client()
         self._server.program.child.kill()
         if not all(strand.tape_done for strand in self._strands):
-            self.failed("the cable did not end its tape within 3 s; run it again")
+            self.failed("the cable did not end its tape within 15 s; run it again")
         self._check()
