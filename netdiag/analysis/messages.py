@@ -237,7 +237,13 @@ _RULES: Final[_Rules] = (
     _Story.under_way,
     _Story.gone,
 )
-_CHANNEL: Final[_Rules] = (_Story.refused, _Story.unfinished, _Story.heard, _Story.received, _Story.gone)
+_CHANNEL: Final[_Rules] = (
+    _Story.refused,
+    _Story.unfinished,
+    _Story.heard,
+    _Story.received,
+    _Story.gone,
+)
 _REQUEST: Final[_Rules] = (_Story.executed, _Story.received, _Story.unanswered)
 
 

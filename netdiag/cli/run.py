@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netdiag.run.front import RunResult
     from netdiag.run.keeping import Guests
     from netdiag.run.sandbox import Sandbox
+    from netdiag.scenario import Plan
 
 _DEFAULT_JOBS = 32
 
@@ -36,10 +37,35 @@ class Wishes:
     repeat: int
     keep_going: bool
     quiet: bool
+    baseline: Path | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """The lab that a person asked for."""
+
+    lab: str
+    warp: bool
+    attach: str | None
+
+    @property
+    def usual(self) -> bool:
+        """Whether nothing was asked for, so that a scenario may choose its clock."""
+        return self.lab == "namespaces" and not self.warp
+
+    def hosts(self, plan: Plan | None = None) -> Guests | Containers | None:
+        """What the sandbox needs to know; see `hosts_for`."""
+        warp = self.warp or (self.usual and plan is not None and wants_warp(plan))
+        return hosts_for(self.lab, warp=warp, attach=self.attach)
+
+
+def wants_warp(plan: Plan) -> bool:
+    """Whether a plan says that its times are long."""
+    return any(cell.lab.clock == "virtual" for cell in plan.cells)
 
 
 @click.command("run")
-@click.argument("scenario")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
@@ -104,7 +130,7 @@ class Wishes:
     help="Print only a table of two axes of the matrix, as `netdiag report` does.",
 )
 def command(  # noqa: PLR0913 - click hands over one argument an option
-    scenario: str,
+    scenarios: tuple[str, ...],
     *,
     jobs: int,
     out: Path,
@@ -123,15 +149,22 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 ) -> int:
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
+    Of several, or of a directory of them, each one's verdict is shown, and the worst is the run's.
+
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
     in the arguments or the scenario, 130 interrupted (143 by SIGTERM): what was recorded is shown.
     """
-    from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
+    wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json, baseline)
+    where = Where(lab, warp, attach)
+    if len(scenarios) > 1 or not scenarios[0].endswith((".yaml", ".yml")):
+        from netdiag.scenario import find_all  # noqa: PLC0415 - imports when called
 
-    wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json)
-    # the sandbox makes its namespaces while we read the scenario
-    with nothing_to_lose(), sandbox(hosts_for(lab, warp=warp, attach=attach)) as box:
-        result = _run(box, scenario, wishes)
+        paths = find_all(scenarios)
+        if len(paths) > 1:
+            if table is not None:
+                raise click.UsageError("--table is for one scenario at a time")
+            return _several(paths, wishes, where)
+    result = _record(scenarios[0], wishes, where)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
     from netdiag.cli.show import show_recording  # noqa: PLC0415
@@ -144,6 +177,36 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     code = _verdict(analysis, allow_unknown=allow_unknown)
     worse = 0 if baseline is None else _compared(baseline, analysis, on_error=as_json)
     return code or worse
+
+
+def _several(paths: list[Path], wishes: Wishes, where: Where) -> int:
+    """Run them all, show each one's verdict and then the worst."""
+    from netdiag.cli.several import read_all, run_all, say_verdict, show_json  # noqa: PLC0415
+    from netdiag.run.sandbox import sandbox  # noqa: PLC0415
+
+    def run(plan: Plan, wishes: Wishes) -> RunResult:
+        with sandbox(where.hosts(plan)) as box:
+            return _run(box, plan, wishes)
+
+    plans = read_all(paths, lambda path: _plan(str(path), wishes))
+    results = run_all(plans, wishes, run)
+    if wishes.quiet:
+        return show_json(results, len(plans))
+    return say_verdict(results, len(plans))
+
+
+def _record(scenario: str, wishes: Wishes, where: Where) -> RunResult:
+    """Run one scenario. Its sandbox makes its namespaces while we read the scenario; one whose
+    clock is virtual gets another.
+    """
+    from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
+
+    with nothing_to_lose(), sandbox(where.hosts()) as box:
+        plan = _plan(scenario, wishes)
+        if not (where.usual and wants_warp(plan)):
+            return _run(box, plan, wishes)
+    with nothing_to_lose(), sandbox(where.hosts(plan)) as box:
+        return _run(box, plan, wishes)
 
 
 def hosts_for(lab: str, *, warp: bool, attach: str | None = None) -> Guests | Containers | None:
@@ -164,12 +227,15 @@ def hosts_for(lab: str, *, warp: bool, attach: str | None = None) -> Guests | Co
     return Guests(choose(), virtual=warp)
 
 
-def _run(box: Sandbox, scenario: str, wishes: Wishes) -> RunResult:
+def _plan(scenario: str, wishes: Wishes) -> Plan:
     from netdiag.scenario import expand, find, load  # noqa: PLC0415
     from netdiag.scenario.repeat import only, repeated  # noqa: PLC0415
 
     written = load(find(scenario), settings=wishes.settings)
-    plan = only(repeated(expand(written, seed=wishes.seed), wishes.repeat), wishes.only)
+    return only(repeated(expand(written, seed=wishes.seed), wishes.repeat), wishes.only)
+
+
+def _run(box: Sandbox, plan: Plan, wishes: Wishes) -> RunResult:
     from netdiag.cli.progress import progress  # noqa: PLC0415
     from netdiag.run.front import run_plan  # noqa: PLC0415
 

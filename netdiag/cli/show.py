@@ -40,9 +40,7 @@ def show_recording(
     `fresh`: the analysis is new and is saved beside the recording. Raises RecordingError when what
     lies there cannot be read, and NetdiagError for a table that cannot be made.
     """
-    analysis = analyse(recording, load_plan(recording))
-    if fresh:
-        _save(recording, analysis)
+    analysis = analysed(recording, fresh=fresh)
     with _standard_output():
         if as_json:
             click.echo(json.dumps(analysis.to_json(), indent=1))
@@ -50,6 +48,14 @@ def show_recording(
             _print_table(analysis, table)
         else:
             _print(recording, analysis)
+    return analysis
+
+
+def analysed(recording: Recording, *, fresh: bool) -> Analysis:
+    """The analysis of a recording, saved beside it when it is `fresh`."""
+    analysis = analyse(recording, load_plan(recording))
+    if fresh:
+        _save(recording, analysis)
     return analysis
 
 
@@ -68,7 +74,7 @@ def _print(recording: Recording, analysis: Analysis) -> None:
 
     console = Console(markup=False, highlight=False, emoji=False)
     print_report(view_of(analysis), console)
-    where = _near(recording.root)
+    where = near(recording.root)
     again = f"recording: {where}\nshow it again: netdiag report {shlex.quote(where)}"
     console.out(f"\n{ascii_only(again) if console.options.ascii_only else again}", highlight=False)
 
@@ -111,13 +117,13 @@ def _save(recording: Recording, analysis: Analysis) -> None:
         write_whole(recording.analysis_file, analysis.to_json())
     except OSError as err:
         click.echo(
-            f"netdiag: cannot write {_near(recording.analysis_file)}: {err.strerror}; "
+            f"netdiag: cannot write {near(recording.analysis_file)}: {err.strerror}; "
             "the report is complete; make room and run `netdiag analyse` to save it",
             err=True,
         )
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """The path as a person would type it: relative where it lies below the present directory."""
     try:
         return plain(path.relative_to(Path.cwd()))

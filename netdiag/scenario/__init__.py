@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from netdiag.scenario.loading import loads as loads
     from netdiag.scenario.schema import json_schema as json_schema
     from netdiag.scenario.shelf import find as find
+    from netdiag.scenario.shelf import find_all as find_all
     from netdiag.scenario.shelf import shipped as shipped
 
 _LATER = {
     "Scenario": "loading", "dump": "loading", "expand": "loading", "load": "loading",
     "loads": "loading",
-    "find": "shelf", "shipped": "shelf", "json_schema": "schema",
+    "find": "shelf", "find_all": "shelf", "shipped": "shelf", "json_schema": "schema",
 }
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "dump",
     "expand",
     "find",
+    "find_all",
     "json_schema",
     "load",
     "loads",

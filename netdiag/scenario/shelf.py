@@ -7,12 +7,16 @@ directory `scenarios` inside the installed package, or beside the package in a c
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import netdiag
 from netdiag.errors import ScenarioError
 from netdiag.scenario.composing import compose
 from netdiag.scenario.nodes import Leaf, Table, Unreadable
 from netdiag.units import did_you_mean, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -66,13 +70,32 @@ def find(name_or_path: str | Path) -> Path:
                         f"{did_you_mean(stem, tuple(names))}")
 
 
+def find_all(names_or_paths: Iterable[str | Path]) -> list[Path]:
+    """The file of each name or path, and of a directory all that are in it; `scenarios` is the
+    shipped ones' where no such directory is. Raises ScenarioError.
+    """
+    found: list[Path] = []
+    for one in names_or_paths:
+        place = shelf() if str(one).rstrip("/") == "scenarios" else Path(one)
+        if Path(one).is_dir():
+            place = Path(one)
+        if not place.is_dir():
+            found.append(find(one))
+            continue
+        inside = _files(place)
+        if not inside:
+            raise ScenarioError(f"no scenario (*.yaml) is in the directory {shown(str(one))}")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
 def shipped() -> list[tuple[str, str]]:
     """(name, about) of each scenario that ships, by name; about: on one line."""
     return [(path.stem, _about(path)) for path in _files()]
 
 
-def _files() -> list[Path]:
-    return sorted(path for path in shelf().glob("*") if path.suffix in _SUFFIXES)
+def _files(place: Path | None = None) -> list[Path]:
+    return sorted(path for path in (place or shelf()).glob("*") if path.suffix in _SUFFIXES)
 
 
 def _about(path: Path) -> str:

@@ -189,6 +189,8 @@ class LabSettings:
 
     ip: Annotated[Literal[4, 6], Written(_ip, {"enum": [4, 6]})] = 4
     """The IP version between client and server."""
+    clock: Annotated[Literal["real", "virtual"], one_of("real", "virtual")] = "real"
+    """virtual: its times are so long that `netdiag run` takes --warp by itself."""
     compose: Annotated[str | None, Written(_compose, {"type": ["string", "null"]})] = None
     """--lab docker: the compose file, beside the scenario or one that ships; null: one that fits
     the client."""

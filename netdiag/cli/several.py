@@ -1,0 +1,248 @@
+"""Several scenarios in one run: each in a sandbox and a recording of its own, so many at once.
+
+Every scenario is read before the first one runs, so all mistakes are told at once. Each runs in a
+child of ours that dies with us; what it found comes back over a pipe. The rule it guards: the
+verdict is the worst there was, and a scenario that could not be run is never passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shlex
+import signal
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from netdiag.errors import NetdiagError, ScenarioError
+from netdiag.process import Child, fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from netdiag.analysis import Analysis
+    from netdiag.cli.run import Wishes
+    from netdiag.run.front import RunResult
+    from netdiag.scenario import Plan
+
+    Run = Callable[[Plan, Wishes], RunResult]
+
+_ORDER: Final = ("FAIL", "not run", "UNKNOWN", "PASS")
+_CODES: Final = {"FAIL": 1, "not run": 3, "UNKNOWN": 2, "PASS": 0}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one scenario. outcome: one of _ORDER; lines: what is not as expected."""
+
+    scenario: str
+    outcome: str
+    summary: str
+    lines: tuple[str, ...]
+    stopped: int | None = None
+    root: str = ""
+
+
+def read_all(paths: Sequence[Path], plan_of: Callable[[Path], Plan]) -> list[Plan]:
+    """The plan of each file. Raises ScenarioError with the mistakes of all of them."""
+    plans: list[Plan] = []
+    mistakes: list[str] = []
+    for path in paths:
+        try:
+            plans.append(plan_of(path))
+        except ScenarioError as err:
+            mistakes += err.mistakes
+    if mistakes:
+        raise ScenarioError(*mistakes)
+    return plans
+
+
+def run_all(plans: Sequence[Plan], wishes: Wishes, run: Run) -> list[Result]:
+    """Run the plans, `wishes.jobs` cells at a time in all, and say of each what became of it as
+    soon as it has ended; the results are in the order of the plans.
+    """
+    waiting = list(reversed(plans))
+    running: dict[int, _Running] = {}
+    results: dict[int, Result] = {}
+    free = wishes.jobs
+    with _passing_on(running):
+        while waiting or running:
+            while waiting and (not running or free >= min(len(waiting[-1].cells), wishes.jobs)):
+                plan = waiting.pop()
+                share = max(1, min(len(plan.cells), free))
+                free -= share
+                one = _Running(plan, replace(wishes, jobs=share, quiet=True), run)
+                running[one.reading] = one
+            for fd in select.select(list(running), [], [])[0]:
+                if running[fd].listen():
+                    continue
+                one = running.pop(fd)
+                free += one.share
+                results[id(one.plan)] = result = one.result()
+                if result.stopped is not None:
+                    waiting.clear()
+                if not wishes.quiet:
+                    _say(result)
+    return [results[id(plan)] for plan in plans if id(plan) in results]
+
+
+@contextlib.contextmanager
+def _passing_on(running: dict[int, _Running]) -> Iterator[None]:
+    """While scenarios run, a signal that should end us ends them, and we tell what they found."""
+
+    def pass_on(number: int, _: object) -> None:
+        for one in list(running.values()):
+            one.child.kill(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Running:
+    """A scenario that runs in a child of ours."""
+
+    def __init__(self, plan: Plan, wishes: Wishes, run: Run) -> None:
+        self.plan = plan
+        self.share = wishes.jobs
+        self.reading, writing = os.pipe2(os.O_CLOEXEC)
+        self._said = bytearray()
+
+        def main() -> int:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            with os.fdopen(writing, "w", encoding="utf-8") as telling:
+                json.dump(_one(plan, wishes, run), telling)
+            return 0
+
+        self.child: Child = fork(main, "netdiag")
+        os.close(writing)
+
+    def listen(self) -> bool:
+        """Take what it says; false when it has said all."""
+        data = os.read(self.reading, 65536)
+        self._said += data
+        return bool(data)
+
+    def result(self) -> Result:
+        """What it said, or that it ended without a word."""
+        os.close(self.reading)
+        code = self.child.wait()
+        os.close(self.child.pidfd)
+        if not self._said:
+            return Result(self.plan.scenario, "not run", f"netdiag itself ended, code {code}", ())
+        said: dict[str, Any] = json.loads(self._said)
+        return Result(**{**said, "lines": tuple(said["lines"])})
+
+
+def _one(plan: Plan, wishes: Wishes, run: Run) -> dict[str, Any]:
+    """In the child: run one plan, analyse and save it; returns the fields of its Result."""
+    from netdiag.cli.show import analysed  # noqa: PLC0415 - imports when called
+
+    try:
+        done = run(plan, wishes)
+        analysis = analysed(done.recording, fresh=True)
+        worse = [] if wishes.baseline is None else _worse(wishes.baseline, analysis)
+    except NetdiagError as err:
+        return {"scenario": plan.scenario, "outcome": "not run", "summary": str(err), "lines": ()}
+    return {
+        "scenario": plan.scenario,
+        "outcome": "FAIL" if worse else analysis.outcome.value,
+        "summary": _summary(analysis),
+        "lines": [*done.complaints, *_unexpected(analysis), *worse],
+        "stopped": done.stopped,
+        "root": str(done.recording.root),
+    }
+
+
+def _summary(analysis: Analysis) -> str:
+    """`3 cells; 12 messages: 10 delivered, 2 lost`."""
+    from netdiag.report.fates import fates  # noqa: PLC0415
+    from netdiag.report.words import count  # noqa: PLC0415
+
+    messages = [message for cell in analysis.cells for message in cell.messages]
+    cells = count(len(analysis.cells), "cell")
+    if not messages:
+        return cells
+    told = ", ".join(f"{number} {words}" for number, words in fates(messages))
+    return f"{cells}; {count(len(messages), 'message')}: {told}"
+
+
+def _unexpected(analysis: Analysis) -> list[str]:
+    """For each cell that did not pass: why, in a line each."""
+    from netdiag.analysis import Outcome  # noqa: PLC0415
+    from netdiag.report.words import plain  # noqa: PLC0415
+
+    lines = []
+    for cell in analysis.cells:
+        lines += [f"{plain(cell.id)}: {plain(why)}" for why in cell.unknown]
+        if cell.unknown:
+            continue
+        for verdict in cell.verdicts:
+            if verdict.outcome is not Outcome.PASS:
+                told = f"{verdict.outcome.value}  {verdict.expectation}  "
+                told += f"measured: {verdict.measured}{f' ({verdict.why})' if verdict.why else ''}"
+                lines.append(f"{plain(cell.id)}: {plain(told)}")
+    return lines
+
+
+def _worse(baseline: Path, analysis: Analysis) -> list[str]:
+    """What is worse than its baseline, a line for each cell that is."""
+    from netdiag.analysis.baseline import compare_with_baseline  # noqa: PLC0415
+    from netdiag.cli.compare import exit_code  # noqa: PLC0415
+    from netdiag.report.words import plain  # noqa: PLC0415
+
+    comparison = compare_with_baseline(baseline, analysis)
+    if exit_code(comparison) == 0:
+        return []
+    told = [f"{plain(one.id)}: {plain(why)}" for one in comparison.cells for why in one.sentences]
+    return told or ["other cells than in its baseline"]
+
+
+def _say(result: Result) -> None:
+    click.echo(f"{result.outcome:<8} {result.scenario}: {result.summary}")
+    for line in result.lines:
+        click.echo(f"           {line}")
+    if result.lines and result.root:
+        from netdiag.cli.show import near  # noqa: PLC0415
+
+        click.echo(f"           netdiag report {shlex.quote(near(Path(result.root)))}")
+
+
+def show_json(results: Sequence[Result], count: int) -> int:
+    """Print every analysis, as a list; returns the exit code of `say_verdict`."""
+    found = [
+        json.loads(Path(one.root, "analysis.json").read_text(encoding="utf-8"))
+        for one in results
+        if one.root
+    ]
+    click.echo(json.dumps(found, indent=1))
+    return _code(results, count)
+
+
+def say_verdict(results: Sequence[Result], count: int) -> int:
+    """Print the verdict over all; returns its exit code. `count`: how many there should be."""
+    outcomes = Counter(result.outcome for result in results)
+    parts = [f"{outcomes[one]} {one}" for one in reversed(_ORDER) if outcomes[one]]
+    worst = next((one for one in _ORDER if outcomes[one]), "not run")
+    left_out = f", {count - len(results)} not begun" if len(results) < count else ""
+    click.echo(f"\n{worst} ({count} scenarios: {', '.join(parts)}{left_out})")
+    return _code(results, count)
+
+
+def _code(results: Sequence[Result], count: int) -> int:
+    """The exit code: the worst there was; that of an interrupted run when there is one."""
+    stopped = next((one.stopped for one in results if one.stopped is not None), None)
+    if stopped is not None:
+        return 128 + stopped
+    outcomes = {one.outcome for one in results} | ({"UNKNOWN"} if len(results) < count else set())
+    return _CODES[next(one for one in _ORDER if one in outcomes)]

@@ -1,0 +1,90 @@
+"""`netdiag run` of several scenarios: all run, each says its verdict, the worst is the run's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netdiag.errors import ScenarioError
+from netdiag.scenario import find_all
+from netdiag.scenario.shelf import shelf
+from tests.run.running import Home, why_no_lab
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = """
+name: {name}
+client: {{settings: {{keepalive: off, read_timeout: 200ms, retry: 0}}}}
+workload: {{produce: [{{at: {{event: active, after: 50ms}}, count: 1}}]}}
+faults: [{{name: cut, at: {at}, do: blackhole}}]
+expect: {{detected_within: {bound}}}
+duration: 900ms
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    reason = why_no_lab()
+    if reason is not None:
+        pytest.skip(reason)
+    return Home(tmp_path)
+
+
+def write(home: Home, name: str, at: str = "blocked", bound: str = "read_timeout + 400ms") -> None:
+    directory = home.root / "cwd" / "mine"
+    directory.mkdir(exist_ok=True)
+    (directory / f"{name}.yaml").write_text(QUICK.format(name=name, at=at, bound=bound))
+
+
+def test_a_directory_is_run_and_the_worst_verdict_is_its_own(home: Home) -> None:
+    write(home, "good")
+    write(home, "wrong", bound="10ms")
+    write(home, "missed", at="{phase: blocked, nth: 99}")
+    done = home.run("run", "mine", "--jobs", "2", "--out", str(home.out))
+    assert done.code == 1, done.out + done.err
+    verdicts = {line.split()[1].rstrip(":"): line.split()[0] for line in done.out.splitlines()
+                if line.startswith(("PASS", "FAIL", "UNKNOWN")) and ":" in line.split()[1]}
+    assert verdicts == {"good": "PASS", "wrong": "FAIL", "missed": "UNKNOWN"}
+    assert "FAIL  detected_within: 10ms  measured: " in done.out
+    assert done.out.rstrip().endswith("FAIL (3 scenarios: 1 PASS, 1 UNKNOWN, 1 FAIL)")
+    for name in ("good", "wrong", "missed"):
+        assert (home.out / name / "latest" / "analysis.json").exists()
+
+
+def test_as_json_every_analysis_is_there(home: Home) -> None:
+    write(home, "one")
+    write(home, "two")
+    done = home.run("run", "mine/one.yaml", "mine/two.yaml", "--json", "--out", str(home.out))
+    assert done.code == 0, done.err
+    assert [one["scenario"] for one in json.loads(done.out)] == ["one", "two"]
+
+
+def test_the_mistakes_of_all_are_told_before_anything_runs(home: Home) -> None:
+    write(home, "one", bound="soon")
+    write(home, "two", at="blokced")
+    done = home.run("run", "mine", "--out", str(home.out))
+    assert done.code == 64
+    assert "one.yaml:6" in done.err
+    assert "did you mean 'blocked'" in done.err
+    assert not home.out.exists()
+
+
+def test_files_directories_and_names_are_found(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", "notes.txt"):
+        (tmp_path / name).write_text("name: x")
+    found = find_all([tmp_path, tmp_path / "b.yaml", "brpop-zombie"])
+    assert [path.name for path in found] == ["a.yml", "b.yaml", "brpop-zombie.yaml"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ScenarioError, match="no scenario"):
+        find_all([empty])
+
+
+def test_scenarios_are_the_shipped_ones_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_all(["scenarios/"]) == sorted(shelf().glob("*.yaml"))
