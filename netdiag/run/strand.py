@@ -10,6 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from netdiag.lab import SERVER
 from netdiag.process import how_it_ended
 from netdiag.run.acts import EngineActs
 from netdiag.run.bench import last_line
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from netdiag.run.recorder import Recorder
 
 _FALLS_ASLEEP = 50 * MILLISECOND
-_CHANGES = frozenset({"syn", "fin", "rst", "handshake_ack", "fin_retransmission"})
+_CHANGES = frozenset({"handshake_ack", "fin", "fin_retransmission", "rst"})
+"""Frames after which CLIENT LIST may be another one: a SYN alone is nobody's connection yet."""
 _WORK = frozenset({"call", "connect"})
 _SOCKET_WORDS = frozenset({"error", "connect", "disconnect"})
 
@@ -85,7 +87,7 @@ class Strand:
         self._loop.on_readable(self._control.fileno(), self._from_cable)
         self._loop.on_readable(self._cable.pidfd, self._cable_ended)
         self._sockets = SocketWatch(
-            self._bench.lab, self._loop, self._recorder, on_death=lambda _: self._ear.changed()
+            self._bench.lab, self._loop, self._recorder, on_death=self._died
         )
 
     def start_client(self) -> None:
@@ -135,6 +137,11 @@ class Strand:
         """Let the cable end its tape; `Ear.settled` says when it has."""
         if self._cable.poll() is None:
             self._tell_cable({"stop": True})
+
+    def _died(self, side: Side) -> None:
+        """A socket of the server's has ended, so its application knows (or is about to)."""
+        if side == SERVER:
+            self._ear.changed()
 
     def _hear(self, voice: ClientVoice, reading: int) -> None:
         if not voice.ready():
