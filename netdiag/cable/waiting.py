@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.faults.trigger import EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger
+from netdiag.faults.trigger import (
+    EventTrigger,
+    PacketTrigger,
+    PhaseTrigger,
+    StateTrigger,
+    TimeTrigger,
+)
 from netdiag.tcp.labels import BY_NAME, matches
 
 if TYPE_CHECKING:
@@ -60,11 +66,14 @@ class Waiting:
         return False
 
     def event(self, name: str, fault: str | None) -> bool:
-        """Whether this event (of the client, or `active`/`healed` of a fault) meets the trigger."""
+        """Whether this event (of the client, `active`/`healed` of a fault, or a socket's new state:
+        its side and name) meets the trigger.
+        """
         trigger = self.trigger
-        if not isinstance(trigger, EventTrigger) or trigger.event != name:
+        if not isinstance(trigger, EventTrigger | StateTrigger) or trigger.event != name:
             return False
-        return trigger.fault in (None, fault) and self._count()
+        meant = trigger.fault if isinstance(trigger, EventTrigger) else None
+        return meant in (None, fault) and self._count()
 
     def _count(self) -> bool:
         self._left -= 1

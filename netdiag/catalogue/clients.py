@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from netdiag.catalogue.kinds import ByKind
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PHPREDIS_PATTERNS, PhpRedisClient, PhpRedisSettings
+from netdiag.catalogue.raw import RAW_PATTERNS, RawClient, RawSettings
 from netdiag.catalogue.redis_py import RedisPyClient, RedisPySettings
 from netdiag.catalogue.settings import Keepalive, Timeouts
 from netdiag.units import CLOSED, Written, one_of, shown
@@ -63,19 +64,21 @@ class ServiceClient:
         return self.settings
 
 
-Client = RedisPyClient | PhpRedisClient | ExecClient | ServiceClient
+Client = RedisPyClient | PhpRedisClient | RawClient | ExecClient | ServiceClient
 
 
 @dataclass(frozen=True, slots=True)
 class ClientKind:
     """A row of CLIENTS. model: its fields, with `kind`, `settings` and `timeouts(version)`; parts:
-    further classes of which its values are made; patterns: what it can do.
+    further classes of which its values are made; patterns: what it can do; resp: whether it speaks
+    RESP.
     """
 
     model: type[Any]
     about: str
     parts: tuple[type[Any], ...] = ()
-    patterns: frozenset[str] = frozenset(PATTERNS)
+    patterns: frozenset[str] = frozenset(PATTERNS) - RAW_PATTERNS
+    resp: bool = True
 
 
 CLIENTS: dict[str, ClientKind] = {
@@ -83,6 +86,8 @@ CLIENTS: dict[str, ClientKind] = {
                            (RedisPySettings, Keepalive)),
     "phpredis": ClientKind(PhpRedisClient, "a consumer with phpredis, in PHP's command line",
                            (PhpRedisSettings,), PHPREDIS_PATTERNS),
+    "raw": ClientKind(RawClient, "a plain socket that connects and reads, without any protocol",
+                      (RawSettings,), RAW_PATTERNS, resp=False),
     "exec": ClientKind(ExecClient, "any program that keeps the event contract"),
     "service": ClientKind(ServiceClient, "a compose file's own service, watched (--lab docker)"),
 }

@@ -14,7 +14,8 @@ class Pattern:
     """A row of PATTERNS. commands: upper case, as they are on the wire; settings: the workload's
     settings that this pattern alone (or with a few others) has; acknowledges: the client tells
     the server when a message is done, so that one that is not done can be given to another;
-    keeps: the server keeps a message until somebody asks for it.
+    keeps: the server keeps a message until somebody asks for it; own_messages: the client makes
+    the messages itself, so that nothing is pushed for it.
     """
 
     commands: frozenset[str]
@@ -22,11 +23,7 @@ class Pattern:
     settings: frozenset[str] = frozenset()
     acknowledges: bool = False
     keeps: bool = True
-
-    @property
-    def own_messages(self) -> bool:
-        """Whether the client makes the messages itself, so that nothing is pushed for it."""
-        return "pool" in self.settings
+    own_messages: bool = False
 
 
 PATTERNS: dict[str, Pattern] = {
@@ -47,5 +44,7 @@ PATTERNS: dict[str, Pattern] = {
                                                    "nothing", keeps=False),
     "request": Pattern(frozenset({"RPUSH"}), "requests that are answered at once, from a pool of "
                                              "connections: each appends its own name to the list",
-                       frozenset({"pool", "every"})),
+                       frozenset({"pool", "every"}), own_messages=True),
+    "raw": Pattern(frozenset(), "connect and read; with `every` say a line that often (kind raw)",
+                   frozenset({"every"}), keeps=False, own_messages=True),
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from netdiag.catalogue.kinds import ByKind
+from netdiag.catalogue.raw import TcpServer
 from netdiag.units import CLOSED, SCALAR, Written, one_of, parse_scalar, shown
 
 ConfigValue = str | int | float
@@ -69,19 +70,24 @@ class RedisServer:
         return int(value) or None if value.isascii() and value.isdigit() else None
 
 
-Server = RedisServer
+Server = RedisServer | TcpServer
 
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """A row of SERVERS."""
+    """A row of SERVERS. model: its fields, with `kind`, `config` and `tcp_keepalive`; resp: whether
+    it speaks RESP, so that phases of commands can be read.
+    """
 
     model: type[Any]
     about: str
+    resp: bool = True
 
 
 SERVERS: dict[str, ServerKind] = {
     "redis": ServerKind(RedisServer, "Redis or Valkey; without `binary` the embedded Valkey"),
+    "tcp": ServerKind(TcpServer, "no protocol at all: says nothing, or gives back what it hears",
+                      resp=False),
 }
 ServerField = Annotated[
     Server, ByKind({name: row.model for name, row in SERVERS.items()}, default="redis")]

@@ -123,7 +123,7 @@ def cell_settings(cell: Cell) -> Iterator[tuple[str, str]]:
                 yield f"{path}.{one.name}", _value(one.name, held)
         for setting, held in written(client.settings).items():
             yield f"{path}.{setting}", _value(setting, held)
-    yield "server.binary", cell.server.binary or "the embedded Valkey"
+    yield from _server(cell)
     for name, value in cell.server.config.items():
         yield f"server.{name}", str(value)
     for host, sysctls in cell.hosts.items():
@@ -138,6 +138,18 @@ def cell_settings(cell: Cell) -> Iterator[tuple[str, str]]:
         of = f".{expectation.of}" if expectation.of else ""
         yield f"expect {expectation.kind}{of}", expectation.text
     yield "duration", format_duration(cell.duration)
+
+
+def _server(cell: Cell) -> Iterator[tuple[str, str]]:
+    from netdiag.catalogue.settings import UNSET  # noqa: PLC0415 - imports when called
+
+    if cell.server.kind == "redis":
+        yield "server.binary", cell.server.binary or "the embedded Valkey"
+        return
+    for one in fields(cell.server):
+        held = getattr(cell.server, one.name)
+        if held is not UNSET:
+            yield f"server.{one.name}", _value(one.name, held)
 
 
 def _block(seconds: float) -> str:

@@ -18,6 +18,7 @@ from netdiag.faults.trigger import (
     EventTrigger,
     PacketTrigger,
     PhaseTrigger,
+    StateTrigger,
     TimeTrigger,
     Trigger,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "PhaseTrigger",
     "SendSignal",
     "StartAgain",
+    "StateTrigger",
     "TimeTrigger",
     "Trigger",
     "Verb",

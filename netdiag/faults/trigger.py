@@ -1,4 +1,4 @@
-"""When something happens in a cell: the four shapes of a trigger, as written -> values.
+"""When something happens in a cell: the five shapes of a trigger, as written -> values.
 
 | shape | written | counted from |
 |---|---|---|
@@ -6,6 +6,7 @@
 | PhaseTrigger | `blocked`, `{phase: blocked, nth: 2, after: 1s}` | the packet of a phase |
 | PacketTrigger | `{from: client, label: fin, nth: 2}` | the nth packet with that label |
 | EventTrigger | `{event: healed, after: 1s}` | the nth event of that name |
+| StateTrigger | `{state: FIN-WAIT-1, side: client}` | the nth socket of that side in that state |
 
 The rule this file guards: a trigger also says what becomes of its own packet. A cut is placed
 between two packets, so each phase takes its packet or delivers it (TAKES_OWN_PACKET); with
@@ -53,6 +54,8 @@ FAULT_EVENTS = ("active", "healed")
 CLIENT_EVENTS = ("call", "return", "error", "got", "processed", "acknowledged", "connect",
                  "disconnect", "reconnect")
 EVENTS = FAULT_EVENTS + CLIENT_EVENTS
+STATES = ("SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
+          "LAST-ACK", "CLOSING", "TIME-WAIT", "CLOSED")
 
 _COMMAND_WORDS = 32
 
@@ -179,15 +182,49 @@ class EventTrigger:
         return f"{nth}{self.event}{fault}{_later(self.after)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateTrigger:
+    """The nth time that a socket of one side enters a state, as its kernel tells it: looked at
+    after each frame and event, so some milliseconds late.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    state: Annotated[str, one_of(*STATES)]
+    """The state that is waited for; CLOSED: the kernel has no such socket any more."""
+    side: Annotated[Literal["client", "server"], one_of("client", "server")]
+    """Whose kernel."""
+    nth: Positive = 1
+    """Which of them, from 1."""
+    after: Duration = 0.0
+    """Wait this long after it."""
+
+    @property
+    def event(self) -> str:
+        """How the cable hears of it: the side and the state."""
+        return f"{self.side} {self.state}"
+
+    @property
+    def takes_own_packet(self) -> bool:
+        """There is no packet of its own to take."""
+        return False
+
+    def __str__(self) -> str:
+        nth = f"{_ordinal(self.nth)} " if self.nth > 1 else ""
+        return f"{nth}{self.state} at the {self.side}{_later(self.after)}"
+
+
 SHAPES: dict[str, type[Any]] = {
     "time": TimeTrigger, "phase": PhaseTrigger, "packet": PacketTrigger, "event": EventTrigger,
+    "state": StateTrigger,
 }
-_KIND = {"time": "time", "phase": "phase", "label": "packet", "from": "packet", "event": "event"}
+_KIND = {"time": "time", "phase": "phase", "label": "packet", "from": "packet", "event": "event",
+         "state": "state", "side": "state"}
 _SHORT: list[dict[str, Any]] = [
     {"enum": list(PHASES)}, {"type": "number", "minimum": 0},
     {"type": "string", "pattern": r"^\s*[0-9]"}]
-_HOW = ("write a time such as 3s, a phase such as blocked, {from: client, label: fin} "
-        "or {event: healed}")
+_HOW = ("write a time such as 3s, a phase such as blocked, {from: client, label: fin}, "
+        "{state: FIN-WAIT-1, side: client} or {event: healed}")
 
 
 def _long_form(raw: object) -> dict[str, Any]:
@@ -214,7 +251,7 @@ def _kind(raw: Any) -> str | None:  # noqa: ANN401  (pydantic's contract)
 
 
 class _TriggerShape:
-    """Teaches pydantic the four shapes; the shape is chosen first, so that a mistake inside one
+    """Teaches pydantic the shapes; the shape is chosen first, so that a mistake inside one
     is reported against that one alone."""
 
     def __get_pydantic_core_schema__(
@@ -234,5 +271,6 @@ class _TriggerShape:
         return {"anyOf": [*_SHORT, *shapes]}
 
 
-Trigger = Annotated[TimeTrigger | PhaseTrigger | PacketTrigger | EventTrigger, _TriggerShape()]
+Trigger = Annotated[
+    TimeTrigger | PhaseTrigger | PacketTrigger | EventTrigger | StateTrigger, _TriggerShape()]
 """When something happens; every shape has `takes_own_packet` and a canonical `str()`."""

@@ -31,7 +31,8 @@ from netdiag.run.hosts import own_group
 from netdiag.run.loop import MILLISECOND, SECOND
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin, dial_unix
-from netdiag.servers.redis import PORT, SOCKET, doze, server_main
+from netdiag.servers.redis import PORT, SOCKET, doze
+from netdiag.servers.start import server_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -264,7 +265,7 @@ def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
         "group": names["group"],
         "reaper": None if reaper is None else {"idle": reaper.idle},
         "pool": workload.pool or 1,
-        "every": workload.every or 1.0,
+        "every": workload.every or (1.0 if "pool" in workload.own_settings else None),
     }
     return {
         "pattern": workload.pattern,

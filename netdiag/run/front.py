@@ -21,7 +21,7 @@ from netdiag.faults import DockerFault
 from netdiag.process import how_it_ended
 from netdiag.recording import Recording, create, printable
 from netdiag.run.sandbox import Sandbox, sandbox
-from netdiag.servers.redis import find_binary
+from netdiag.servers.start import require as require_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,8 +95,8 @@ def preflight(plan: Plan, *, apart: bool = False) -> None:
                     f"cell {cell.id}: fault {fault.name} is the Docker engine's ({fault.do}); run "
                     "it with --lab docker"
                 )
-    for binary in dict.fromkeys(cell.server.binary for cell in plan.cells):
-        find_binary(binary)
+    for cell in plan.cells:
+        require_server(cell.server)
     require(client for cell in plan.cells for client in cell.clients.values())
 
 

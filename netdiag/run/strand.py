@@ -10,14 +10,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from netdiag.lab import SERVER
+from netdiag.lab import SERVER, SIDE_NAMES
 from netdiag.process import how_it_ended
 from netdiag.run.acts import EngineActs
 from netdiag.run.bench import last_line
 from netdiag.run.hosts import HostFaults, Program
 from netdiag.run.listen import ClientVoice
 from netdiag.run.loop import MILLISECOND, Loop
-from netdiag.run.watch import SleepWatch, SocketWatch
+from netdiag.run.watch import GONE, SleepWatch, SocketWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,8 +87,16 @@ class Strand:
         self._loop.on_readable(self._control.fileno(), self._from_cable)
         self._loop.on_readable(self._cable.pidfd, self._cable_ended)
         self._sockets = SocketWatch(
-            self._bench.lab, self._loop, self._recorder, on_death=self._died
+            self._bench.lab, self._loop, self._recorder, on_state=self._socket_is
         )
+
+    def _socket_is(self, side: Side, state: str) -> None:
+        """A socket has a new state: tell the cable's triggers. One of the server's that has ended is
+        news to its application, or about to be.
+        """
+        self._tell_cable({"event": f"{SIDE_NAMES[side]} {state}"})
+        if state == GONE and side == SERVER:
+            self._ear.changed()
 
     def start_client(self) -> None:
         """Start the program under test."""
@@ -137,11 +145,6 @@ class Strand:
         """Let the cable end its tape; `Ear.settled` says when it has."""
         if self._cable.poll() is None:
             self._tell_cable({"stop": True})
-
-    def _died(self, side: Side) -> None:
-        """A socket of the server's has ended, so its application knows (or is about to)."""
-        if side == SERVER:
-            self._ear.changed()
 
     def _hear(self, voice: ClientVoice, reading: int) -> None:
         if not voice.ready():

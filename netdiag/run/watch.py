@@ -32,6 +32,9 @@ _TRAILING = 50 * MILLISECOND
 _ROW_IS_NEW = ("id", "addr", "name", "flags", "cmd")
 _ROW_KEPT = (*_ROW_IS_NEW, "age", "idle", "omem", "tot-mem")
 
+GONE = "CLOSED"
+"""The state of a socket that the kernel has not got any more."""
+
 Connection = tuple[Endpoint, Endpoint]
 
 
@@ -61,12 +64,12 @@ class SocketWatch:
     """Every connection of the cell at both kernels, from its first frame to its death."""
 
     def __init__(
-        self, lab: Lab, loop: Loop, recorder: Recorder, *, on_death: Callable[[Side], None]
+        self, lab: Lab, loop: Loop, recorder: Recorder, *, on_state: Callable[[Side, str], None]
     ) -> None:
         self._lab = lab
         self._loop = loop
         self._recorder = recorder
-        self._on_death = on_death
+        self._on_state = on_state
         self._ask: list[socket | None] = [None, None]
         self._dying: list[socket | None] = [None, None]
         self._last: dict[tuple[Side, Connection], SocketView] = {}
@@ -132,6 +135,8 @@ class SocketWatch:
                 "info",
                 {**_ends(connection), **view.as_json()},
             )
+            if before is None or before.state != view.state:
+                self._on_state(side, view.state)
 
     def _burial(self, side: Side, dying: socket) -> Callable[[], None]:
         def bury() -> None:
@@ -162,7 +167,7 @@ class SocketWatch:
             "info",
             {**_ends(connection), "last_state": last.state, "orphan": last.orphan},
         )
-        self._on_death(side)
+        self._on_state(side, GONE)
 
 
 def _ends(connection: Connection) -> dict[str, Json]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from netdiag.catalogue.clients import CLIENTS, ExecClient
 from netdiag.catalogue.patterns import PATTERNS
-from netdiag.faults.trigger import FAULT_EVENTS, EventTrigger, TimeTrigger, Trigger
+from netdiag.catalogue.servers import SERVERS
+from netdiag.faults.trigger import FAULT_EVENTS, EventTrigger, PhaseTrigger, TimeTrigger, Trigger
 from netdiag.scenario.nodes import Mistake, Node, Place, Table
 from netdiag.scenario.paths import look
+from netdiag.tcp.phases import BARE
 from netdiag.units import did_you_mean, format_duration
 
 if TYPE_CHECKING:
@@ -143,5 +145,17 @@ def _pattern(cell: Cell, file: CellFile) -> Found:
             f"the pattern {workload.pattern} makes its messages itself; leave 'produce' out"
 
 
+def _readable(cell: Cell, file: CellFile) -> Found:
+    """Phases of commands are read in RESP; where nobody speaks it none would ever come."""
+    kinds: list[str] = [
+        client.kind for client in cell.clients.values() if not CLIENTS[client.kind].resp]
+    if not SERVERS[cell.server.kind].resp:
+        kinds.append(cell.server.kind)
+    for wait in _waits(cell):
+        if kinds and isinstance(wait.trigger, PhaseTrigger) and wait.trigger.phase not in BARE:
+            yield wait.path, f"{wait.trigger.phase} cannot be read: {kinds[0]} speaks no RESP; " \
+                             f"{', '.join(BARE)} remain, and packets, times and events"
+
+
 _CHECKS: tuple[Callable[[Cell, CellFile], Found], ...] = (
-    _names, _times, _events, _duration, _pattern)
+    _names, _times, _events, _duration, _pattern, _readable)

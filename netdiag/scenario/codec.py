@@ -14,7 +14,13 @@ from netdiag.catalogue.clients import CLIENTS
 from netdiag.catalogue.servers import SERVERS
 from netdiag.catalogue.settings import UNSET
 from netdiag.faults.fault import FAULTS, Fault
-from netdiag.faults.trigger import EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger
+from netdiag.faults.trigger import (
+    EventTrigger,
+    PacketTrigger,
+    PhaseTrigger,
+    StateTrigger,
+    TimeTrigger,
+)
 from netdiag.scenario import expectation as ex
 from netdiag.scenario import formula as fo
 from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Reaper, Workload
@@ -23,7 +29,7 @@ TAG = "$is"
 CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
     *(one for row in CLIENTS.values() for one in (row.model, *row.parts)),
     *(row.model for row in SERVERS.values()),
-    Fault, EventTrigger, PacketTrigger, PhaseTrigger, TimeTrigger,
+    Fault, EventTrigger, PacketTrigger, PhaseTrigger, StateTrigger, TimeTrigger,
     *(row.params for row in FAULTS.values()),
     Exit, LabSettings, Pause, Produce, Reaper, Workload,
     ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.ErrorIs, ex.Findings,

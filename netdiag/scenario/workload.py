@@ -139,7 +139,8 @@ class Workload:
     pool: Annotated[int | None, either(whole(1, 64), {None: None})] = None
     """request: how many connections the pool has, each with a thread that uses it; null: 1."""
     every: SomeTime | None = None
-    """request: how long each thread waits between two requests; null: 1s."""
+    """request: how long each thread waits between two requests; null: 1s. raw: how often the client
+    says a line; null: never."""
     produce: tuple[Produce, ...] = ()
     """The messages that are pushed, numbered from 1 in the order of pushing."""
 

@@ -69,6 +69,7 @@ QUEUES: Final[Mapping[str, Queue]] = {
     ),
     "subscribe": Queue("PUBLISH {key} {id}"),
     "request": Queue(None, {"executed": "LRANGE {key} 0 -1"}),
+    "raw": Queue(None),
 }
 """For every pattern of the catalogue."""
 

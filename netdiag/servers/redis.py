@@ -18,7 +18,7 @@ from netdiag.process import become
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netdiag.catalogue.servers import ConfigValue, RedisServer
+    from netdiag.catalogue.servers import ConfigValue, RedisServer, Server
 
 PORT = 6379
 SOCKET = "redis.sock"
@@ -46,7 +46,12 @@ def find_binary(named: str | None) -> str:
     )
 
 
-def doze(server: RedisServer, block: float) -> float:
+def require(server: RedisServer) -> None:
+    """The program must be there. Raises LabError."""
+    find_binary(server.binary)
+
+
+def doze(server: Server, block: float) -> float:
     """How late an unhurried server may be at its periodic work when nothing else happens, s.
 
     A hundredth of the shortest time that it keeps itself (the blocking command's, `block` in s, and

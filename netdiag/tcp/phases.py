@@ -29,6 +29,9 @@ PHASES: Final = (
     "closing",
 )
 
+BARE: Final = ("connecting", "connected", "closing")
+"""The phases of the connection itself, which are read whatever it carries."""
+
 
 class Occurrence(NamedTuple):
     """A phase that a packet meets."""

@@ -75,7 +75,11 @@ def _no_request(tally: Tally) -> str:
     if not tally.connections:
         return _no_connection(tally)
     if tally.unreadable is not None and not tally.wanted:
-        return f"the bytes are not RESP, so phases of commands cannot be read: {tally.unreadable}"
+        return (
+            f"the bytes are not RESP, so phases of commands cannot be read: {tally.unreadable}; "
+            "connecting, connected and closing remain, and packets, times, socket states and the "
+            "client's events"
+        )
     if not tally.names:
         return f"no {tally.own} was sent, nor any other command"
     seen = ", ".join(tally.names)

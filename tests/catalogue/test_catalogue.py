@@ -90,7 +90,7 @@ def test_what_was_written_lies_over_the_defaults() -> None:
 def test_the_kind_chooses_the_model() -> None:
     assert client_of({}) == RedisPyClient()
     assert client_of({"kind": "exec", "command": ["php", "c.php"]}).command == ("php", "c.php")
-    assert set(CLIENTS) == {"redis-py", "phpredis", "exec"}
+    assert set(CLIENTS) == {"redis-py", "phpredis", "raw", "exec", "service"}
 
 
 @pytest.mark.parametrize(("read", "written", "what"), [

@@ -18,7 +18,7 @@ from netdiag.process import fork
 from netdiag.recording import read_events
 from netdiag.run.loop import MILLISECOND, SECOND, Loop
 from netdiag.run.recorder import Recorder
-from netdiag.run.watch import ServerWatch, SleepWatch, SocketWatch
+from netdiag.run.watch import GONE, ServerWatch, SleepWatch, SocketWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,16 @@ class Watched:
     def __init__(self, path: Path, undo: ExitStack) -> None:
         with IPRoute() as here:
             here.link("set", index=here.link_lookup(ifname="lo")[0], state="up")
-        self.path, self.loop, self.dead = path, Loop(), []
-        self.watch = SocketWatch(OneHost(), self.loop, Recorder(path), on_death=self.dead.append)
+        self.path, self.loop, self.dead, self.states = path, Loop(), [], []
+        self.watch = SocketWatch(OneHost(), self.loop, Recorder(path), on_state=self.is_now)
         listener = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
         self.client = undo.enter_context(socket.create_connection(listener.getsockname()))
         self.server = undo.enter_context(listener.accept()[0])
         self.ends = self.client.getsockname(), self.client.getpeername()
         self.watch.seen([self.ends])
+
+    def is_now(self, side: int, state: str) -> None:
+        (self.dead.append(side) if state == GONE else self.states.append((side, state)))
 
     def told(self, lane: str) -> list[str]:
         return [
@@ -106,7 +109,7 @@ def test_without_a_kernels_view_nothing_is_told_and_nothing_fails(tmp_path):
             return None
 
     path = tmp_path / "events.jsonl"
-    watch = SocketWatch(NoView(), Loop(), Recorder(path), on_death=pytest.fail)
+    watch = SocketWatch(NoView(), Loop(), Recorder(path), on_state=pytest.fail)
     watch.seen([(("10.0.0.1", 1), ("10.0.0.2", 2))])
     watch.look_at_all()
     assert read_events(path) == ()

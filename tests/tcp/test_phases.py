@@ -261,7 +261,8 @@ def test_bytes_that_were_not_captured_end_the_matching() -> None:
             [(">", "PA", 1, 1, b"\x16\x03\x01\0\0")],
             "blocked",
             "the bytes are not RESP, so phases of commands cannot be read: "
-            "byte 0x16 at 0 begins nothing in RESP (TLS?)",
+            "byte 0x16 at 0 begins nothing in RESP (TLS?); connecting, connected and closing "
+            "remain, and packets, times, socket states and the client's events",
             id="TLS",
         ),
         param(

@@ -28,20 +28,21 @@ PLAIN = {
 }
 
 
-def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.Connection]:
-    """redis-py's own TCP connection, which also says when the library connects and disconnects.
+def speaking_connection(voice: Voice, user_timeout: float | None, base: Any) -> Any:  # noqa: ANN401
+    """redis-py's own connection (`base`: over TCP, or TLS), which also says when the library
+    connects and disconnects.
 
     It sets TCP_USER_TIMEOUT (seconds) itself, because redis-py sets TCP options only with keepalive
     on.
     """
 
-    class SpeakingConnection(redis.Connection):
+    class SpeakingConnection(base):  # type: ignore[misc]
         def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._sock is not None:
                 return super().connect(*args, **kwargs)
             voice.say("connect", "start")
             try:
-                result = super().connect(*args, **kwargs)  # type: ignore[no-untyped-call]
+                result = super().connect(*args, **kwargs)
             except Exception as error:
                 voice.say("connect", "fail", **describe(error))
                 raise
@@ -50,7 +51,7 @@ def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.
             return result
 
         def _connect(self) -> Any:  # noqa: ANN401
-            made = super()._connect()  # type: ignore[no-untyped-call]
+            made = super()._connect()
             if user_timeout is not None:
                 made.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000)
@@ -60,22 +61,25 @@ def speaking_connection(voice: Voice, user_timeout: float | None) -> type[redis.
         def disconnect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self._sock is not None:
                 voice.say("disconnect")
-            return super().disconnect(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return super().disconnect(*args, **kwargs)
 
     return SpeakingConnection
 
 
-def speaking_asyncio_connection(voice: Voice, user_timeout: float | None) -> Any:  # noqa: ANN401
+def speaking_asyncio_connection(
+    voice: Voice,
+    user_timeout: float | None,
+    base: Any,  # noqa: ANN401 - older versions have none
+) -> Any:  # noqa: ANN401
     """The same for redis.asyncio (redis-py 4.2 and later)."""
-    import redis.asyncio as aio  # noqa: PLC0415 - older versions have none
 
-    class SpeakingConnection(aio.Connection):
+    class SpeakingConnection(base):  # type: ignore[misc]
         async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             if self.is_connected:
-                return await super().connect(*args, **kwargs)  # type: ignore[no-untyped-call]
+                return await super().connect(*args, **kwargs)
             voice.say("connect", "start")
             try:
-                result = await super().connect(*args, **kwargs)  # type: ignore[no-untyped-call]
+                result = await super().connect(*args, **kwargs)
             except Exception as error:
                 voice.say("connect", "fail", **describe(error))
                 raise
@@ -85,7 +89,7 @@ def speaking_asyncio_connection(voice: Voice, user_timeout: float | None) -> Any
             return result
 
         async def _connect(self) -> Any:  # noqa: ANN401
-            result = await super()._connect()  # type: ignore[no-untyped-call]
+            result = await super()._connect()
             own = _socket_of(self)
             if own is not None and user_timeout is not None:
                 own.setsockopt(

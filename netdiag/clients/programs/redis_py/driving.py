@@ -32,8 +32,9 @@ def consume(task: dict[str, Any], voice: Voice) -> int:
         return asyncio.run(_consume_in_asyncio(task, voice))
     settings = task["settings"]
     client = redis.Redis(host=task["host"], port=task["port"], **connection_options(settings))
-    speaking = speaking_connection(voice, settings.get("user_timeout"))
-    client.connection_pool.connection_class = speaking  # the pool keeps Redis' own defaults
+    pool = client.connection_pool  # it keeps Redis' own defaults, and its class for TLS
+    timeout = settings.get("user_timeout")
+    pool.connection_class = speaking_connection(voice, timeout, pool.connection_class)
     first, *others = consumers(task["workload"], voice, ERRORS)
     if not others:
         return _drive(client, first)
@@ -91,8 +92,8 @@ async def _consume_in_asyncio(task: dict[str, Any], voice: Voice) -> int:
     settings = task["settings"]
     options = connection_options(settings, asyncio=True)
     client = aio.Redis(host=task["host"], port=task["port"], **options)
-    speaking = speaking_asyncio_connection(voice, settings.get("user_timeout"))
-    client.connection_pool.connection_class = speaking
+    pool, timeout = client.connection_pool, settings.get("user_timeout")
+    pool.connection_class = speaking_asyncio_connection(voice, timeout, pool.connection_class)
     running = [
         asyncio.ensure_future(_drive_in_asyncio(client, one))
         for one in consumers(task["workload"], voice, ERRORS)
