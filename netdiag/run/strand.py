@@ -91,7 +91,7 @@ class Strand:
         )
 
     def _socket_is(self, side: Side, state: str) -> None:
-        """A socket has a new state: tell the cable's triggers. One of the server's that has ended is
+        """A socket has a new state: tell the cable's triggers. One of the server's that ended is
         news to its application, or about to be.
         """
         self._tell_cable({"event": f"{SIDE_NAMES[side]} {state}"})
