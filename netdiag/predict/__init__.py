@@ -2,6 +2,7 @@
 
 predict    a cell -> its Prediction: `predict`
 model      what is predicted: Prediction, FaultPrediction, Forecast
+silence    what an answered probe means for keepalive
 pushes     when messages come
 situation  in which situation a trigger finds the two ends
 settings   what the two ends wait for

@@ -6,12 +6,11 @@ the kernel's own timers are rounded by the wheel. Whichever comes first is what 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.predict import timers
-from netdiag.predict.pushes import Unpredictable
+from netdiag.predict.silence import heard
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 from netdiag.predict.words import ago, gives_up, wheel
 from netdiag.units import format_duration
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 WAKING: Final = Span(0.0, 0.05)
 """From a timer's end until the program under test has run and said so."""
-_PHASES: Final = 3
-"""Of more alternatives than these nothing is known but that a probe was answered within `idle`."""
 POLL_SLACK: Final = 0.001
 """poll(2) may end a thousandth later than asked (select_estimate_accuracy in fs/select.c)."""
 
@@ -68,18 +65,27 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
     if limits.keepalive is None:
         return
     idle, interval, count = limits.keepalive
-    dies = timers.keepalive_dies(kernel, limits.keepalive, limits.user_timeout)
-    quiet = unheard(seen.quiet, idle, interval, kernel)
+    dies, when, ran = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
     formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
     if limits.user_timeout:
         formula = (f"{idle} s idle, then each {interval} s until TCP_USER_TIMEOUT "
                    f"{format_duration(limits.user_timeout)} has passed; the count is ignored"
                    f"{wheel(dies)}")
     yield Candidate(
-        when=(dies - quiet).at_least(0.0) + WAKING, by="the kernel's keepalive timer",
+        when=when + WAKING, by="the kernel's keepalive timer",
         sees=limits.program.died,
-        formula=formula + ago("the peer was heard", quiet),
-        source=TCP_TIMER + "tcp_keepalive_timer", ran=quiet.low)
+        formula=formula + ago("the last segment came", seen.quiet),
+        source=TCP_TIMER + "tcp_keepalive_timer", ran=ran)
+
+
+def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
+                 user_timeout: float | None = None) -> tuple[Span, Span, float]:
+    """When keepalive gives up: from the last segment, from the fault, and how long (s) its timer
+    had run by then; quiet: how long before the fault the last segment came."""
+    found = heard(quiet, timings, kernel)
+    dies = [timers.keepalive_dies(kernel, one.timings, user_timeout) for one in found]
+    when = either((end - one.ago).at_least(0.0) for end, one in zip(dies, found, strict=True))
+    return either(dies), when, min(one.ago.low for one in found)
 
 
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -164,32 +170,13 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
         source="; ".join(dict.fromkeys(one.source for one in near)))
 
 
-def unheard(quiet: Span, idle: float, interval: float, kernel: Kernel) -> Span:
-    """How long ago the peer was heard, when probes were answered meanwhile.
-
-    An answered probe counts as hearing; so silence longer than `idle` is folded into its remainder,
-    with an alternative for each number of probes that may have been answered. Raises Unpredictable.
-    """
-    if quiet.high < idle:
-        return quiet
-    if interval > idle:
-        raise Unpredictable("keepalive probes were answered before the fault, and their interval "
-                            "is longer than the idle time; when the next one comes is open")
-    period = timers.probes(kernel, idle, interval, 1)[0]
-    fewest, most = math.floor(quiet.low / period.high), math.floor(quiet.high / period.low)
-    if most - fewest > _PHASES:
-        return Span(0.0, period.high)
-    left = [quiet - period.times(answered) for answered in range(fewest, most + 1)]
-    return either(Span(max(0.0, one.low), min(max(0.0, one.high), period.high)) for one in left)
-
-
 def probe_times(limits: Limits, kernel: Kernel, quiet: Span) -> list[Span]:
     """When the client's next keepalive probes leave, unanswered ones only."""
     if limits.keepalive is None:
         return []
-    idle, interval, count = limits.keepalive
-    heard = unheard(quiet, idle, interval, kernel)
-    return [at - heard for at in timers.probes(kernel, idle, interval, count)]
+    alternatives = [[at - one.ago for at in timers.probes(kernel, *one.timings)]
+                    for one in heard(quiet, limits.keepalive, kernel)]
+    return [either(same) for same in zip(*alternatives, strict=True)]
 
 
 def _polled(seconds: float) -> Span:

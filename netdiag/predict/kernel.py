@@ -50,6 +50,8 @@ DELAYED_ACK: Final = Span(0.04, 0.052)
 LAB_DIALLING: Final = Span(0.0, 0.25)
 """From the client's first SYN until it waits in its first call, in a lab: greetings and all."""
 VIRTUAL_DIALLING: Final = Span(0.0, 0.01)
+PUSHING: Final = Span(0.0, 0.02)
+"""From the moment of a push until its reply leaves the server."""
 _GAIN: Final = 1 / 8
 """What of each round trip enters the smoothed one (tcp_rtt_estimator)."""
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
+from netdiag.predict.kernel import PUSHING
 from netdiag.predict.wheel import Span, exactly
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
 
     start: when the fault begins. Raises Unpredictable for a push that follows something else.
     """
-    found = [exactly(push) - start for push in early_pushes(cell) if push > start.high]
+    found = [exactly(push) + PUSHING - start for push in early_pushes(cell) if push > start.high]
     for produce in cell.workload.produce:
         if isinstance(produce.at, TimeTrigger) or _healed(produce.at):
             continue
@@ -45,7 +46,7 @@ def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
         if after is None:
             raise Unpredictable(f"a message is pushed at '{produce.at}', so when the server "
                                 "replies does not follow from the settings")
-        found += [exactly(after + later) for later in _spaced(produce)]
+        found += [exactly(after + later) + PUSHING for later in _spaced(produce)]
     return sorted(found, key=lambda one: one.high)
 
 

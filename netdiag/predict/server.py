@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdiag.predict import timers
-from netdiag.predict.client import TCP_TIMER, unheard
+from netdiag.predict.client import TCP_TIMER, silence_ends
 from netdiag.predict.pushes import Unpredictable, later_pushes
 from netdiag.predict.settings import server_keepalive
 from netdiag.predict.situation import cron_of
@@ -57,14 +57,13 @@ def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
         return Forgetting(when=None, by="nothing", source="redis.conf",
                           formula="tcp-keepalive 0: nobody asks whether the client is there")
     idle, interval, count = timings
-    quiet = unheard(seen.server_quiet, idle, interval, kernel)
-    dies = timers.keepalive_dies(kernel, timings)
+    dies, when, ran = silence_ends(kernel, timings, seen.server_quiet)
     return Forgetting(
-        when=(dies - quiet).at_least(0.0),
+        when=when,
         by="the server's keepalive timer",
         formula=f"tcp-keepalive {idle}: {idle} + {count} x {interval} = "
                 f"{idle + count * interval} s; wheel: {written(dies)}",
-        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", ran=quiet.low)
+        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", ran=ran)
 
 
 def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:

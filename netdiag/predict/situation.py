@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
-from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING
+from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING, PUSHING
 from netdiag.predict.pushes import Unpredictable, early_pushes
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 
@@ -29,6 +29,8 @@ CRON: Final = Span(0.0, 0.15)
 """How late a command's own timeout may end it: the server looks ten times a second."""
 UNHURRIED: Final = Span(0.0, 1.05)
 """The same on a virtual clock, where it looks once a second (netdiag.servers)."""
+_PROMPT: Final = Span(0.0, 0.005)
+"""How late the cable may be with what it does at a time."""
 _ACKED: Final = Span(0.0, DELAYED_ACK.high)
 """From a request until the server's pure ACK of it."""
 _NEXT_CALL: Final = Span(0.0, 0.02)
@@ -81,7 +83,7 @@ def situation(cell: Cell, trigger: Trigger, limits: Limits, kernel: Kernel) -> S
     """What the fault finds. Raises Unpredictable."""
     finding = _Finding(cell, limits, kernel.dialling, cron_of(kernel))
     if isinstance(trigger, TimeTrigger):
-        return finding.waiting(exactly(trigger.time))
+        return finding.waiting(exactly(trigger.time) + _PROMPT)
     if not isinstance(trigger, PhaseTrigger):
         raise Unpredictable(f"when '{trigger}' comes does not follow from the settings")
     return finding.phase(trigger)
@@ -141,7 +143,8 @@ class _Finding:
             return self._nil_reply(trigger, found)
         at = times[trigger.nth - 1]
         before = self._called(times, trigger.nth)
-        gap = exactly(at) - before
+        moment = exactly(at) + PUSHING
+        gap = moment - before
         if trigger.nth == 1 and at > 0 and gap.low < _ACKED.high:
             raise Unpredictable(f"the message of {at:g} s may come before or after the client "
                                 "waits; push it at 0 s, or later")
@@ -149,11 +152,11 @@ class _Finding:
         self._not_over(gap)
         if trigger.phase == "reply_delivered":
             worked = exactly(-self.cell.workload.work)  # the next request leaves after the work
-            return replace(found, start=exactly(at), since=worked)
+            return replace(found, start=moment, since=worked)
         if gap.high <= _ACKED.high:
-            return replace(found, regime="request", start=either([before, exactly(at)]),
+            return replace(found, regime="request", start=either([before, moment]),
                            assumes=_EARLY)
-        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=exactly(at))
+        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=moment)
 
     def _called(self, times: list[float], nth: int) -> Span:
         """When the client calls for the nth time: after what it got before, and the work on it."""

@@ -7,6 +7,7 @@ tcp_output.c), so that what a chain of timers may do is what its intervals say, 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -52,7 +53,7 @@ class _Clock:
 
     def seconds(self, since: Ticks) -> Span:
         """A length that begins at a timer's end, seconds."""
-        return Span(since.low * self.wheel.tick, since.high * self.wheel.tick + self.wheel.tardy)
+        return Span(since.low * self.wheel.tick, since.high * self.wheel.tick + self.wheel.lag)
 
 
 def _clocks(kernel: Kernel) -> Iterator[_Clock]:
@@ -107,6 +108,9 @@ def _deaths(clock: _Clock, user_timeout: float | None, closed: Span | None) -> I
         passed = clock.seconds(since)
         at = stamp + passed
         early = closed is not None and at.high < closed.low
+        if early and passed.low >= _owners(kernel, user_timeout):
+            yield at  # it did not live to be closed
+            return
         if early or passed.high + _STAMP < limit:
             continue
         least = max(stamp.low + limit - _STAMP, at.low, closed.low if closed else 0.0)
@@ -114,7 +118,12 @@ def _deaths(clock: _Clock, user_timeout: float | None, closed: Span | None) -> I
         if passed.low - _STAMP >= limit and (closed is None or at.low >= closed.high):
             return
         if passed.low < limit <= passed.high:  # whoever goes on had not reached the limit
-            since = Ticks(since.low, max(since.low, math.ceil(limit * wheel.hz)), since.level)
+            since = since.within(since.low, max(since.low, math.ceil(limit * wheel.hz)))
+
+
+def _owners(kernel: Kernel, user_timeout: float | None) -> float:
+    """How long a socket that is not closed goes on."""
+    return user_timeout or _limit(kernel, owned=True, alive=True)
 
 
 def _limit(kernel: Kernel, *, owned: bool, alive: bool) -> float:
@@ -141,8 +150,7 @@ def _next(clock: _Clock, stamp: Ticks, since: Ticks, step: int, user_timeout: fl
     clamped = _clamped(stamp, since, limit, step, wheel)
     if since.low + step >= limit:
         return clamped
-    return Ticks(min(after.low, clamped.low), max(after.high, clamped.high),
-                 min(after.level, clamped.level))
+    return after.either(clamped)
 
 
 def _clamped(stamp: Ticks, since: Ticks, limit: int, step: int, wheel: Wheel) -> Ticks:
@@ -155,8 +163,8 @@ def _clamped(stamp: Ticks, since: Ticks, limit: int, step: int, wheel: Wheel) ->
     left = (min(step, max(1, limit - since.high - wheel.late)), min(step, limit - since.low + 1))
     ends = [stamp.from_here().over(limit + slack, level_of(some - 1), late=wheel.late)
             for some in left for slack in (0, 1)]
-    return Ticks(max(since.low + 1, min(one.low for one in ends)), max(one.high for one in ends),
-                 min(one.level for one in ends))
+    merged = functools.reduce(Ticks.either, ends)
+    return merged.within(since.low + 1, merged.high)
 
 
 def syn_steps(kernel: Kernel) -> Iterator[float]:
@@ -239,10 +247,10 @@ def _silent(wheel: Wheel, timings: tuple[float, float, int], limit: float) -> It
     while True:
         moment = moment.after(wheel.ticks(interval), late=wheel.late)
         if moment.high + wheel.late >= wanted:
-            yield wheel.span(Ticks(max(moment.low, min(wanted, moment.high)), moment.high))
+            yield wheel.span(moment.within(min(wanted, moment.high), moment.high))
             if moment.low >= wanted:
                 return
-            moment = Ticks(moment.low, max(moment.low, min(moment.high, wanted)), moment.level)
+            moment = moment.within(moment.low, max(moment.low, wanted))
 
 
 def zero_window_dies(kernel: Kernel, user_timeout: float | None = None) -> Span:

@@ -104,17 +104,18 @@ def either(spans: Iterable[Span]) -> Span:
 class Ticks:
     """A moment, in ticks since its chain of timers began: low to high, both included.
 
-    level: the moment is a multiple of 8**level ticks of the kernel's own count, whose phase nobody
-    knows; 0 says nothing.
+    level, rest: by the kernel's own count, whose phase nobody knows, the moment is `rest` more than
+    a multiple of 8**level; level 0 says nothing.
     """
 
     low: int = 0
     high: int = 0
     level: int = 0
+    rest: int = 0
 
     def from_here(self) -> Ticks:
         """The same moment as the beginning of a chain of its own; what is known of it is kept."""
-        return Ticks(0, 0, self.level)
+        return Ticks(0, 0, self.level, self.rest)
 
     def after(self, ticks: int, *, late: int = 0, woken: bool = True) -> Ticks:
         """When a timer fires that is set here for so many ticks.
@@ -126,14 +127,25 @@ class Ticks:
 
     def over(self, ticks: int, level: int, *, late: int = 0) -> Ticks:
         """The same, for a timer that lies on a given level."""
-        bucket = 1 << _BITS * level
-        if level <= self.level:
-            low, high = (_up(ticks, bucket), _up(ticks + late, bucket))
-        else:
-            known = 1 << _BITS * self.level
-            low = _up(ticks, known)
-            high = (ticks + late) // known * known + bucket
-        return Ticks(self.low + low, self.high + high, level)
+        bucket, known = 1 << _BITS * level, 1 << _BITS * self.level
+        if level > self.level:
+            low = _up(self.rest + ticks, known)
+            high = (self.rest + ticks + late) // known * known + bucket
+            return Ticks(self.low + low - self.rest, self.high + high - self.rest, level)
+        low, high = _up(self.rest + ticks, bucket), _up(self.rest + ticks + late, bucket)
+        kept = (self.level, low % known) if low == high else (level, 0)
+        return Ticks(self.low + low - self.rest, self.high + high - self.rest, *kept)
+
+    def either(self, other: Ticks) -> Ticks:
+        """One of two moments of one chain."""
+        known = (self.level, self.rest)
+        kept = known if known == (other.level, other.rest) else (0, 0)
+        return Ticks(min(self.low, other.low), max(self.high, other.high), *kept)
+
+    def within(self, low: int, high: int) -> Ticks:
+        """The same moment, cut to what is left of it; nothing of it is left: the nearer bound."""
+        return Ticks(min(max(self.low, low), high), max(min(self.high, high), low), self.level,
+                     self.rest)
 
 
 def level_of(ticks: int) -> int:
@@ -154,11 +166,12 @@ class Wheel:
     """The wheel of a kernel that ticks `hz` times a second.
 
     tardy: seconds that a woken kernel may need until it has set the next timer; 0 on a virtual
-    clock, where computing takes no time.
+    clock, where computing takes no time; seen: seconds until somebody has seen what it did.
     """
 
     hz: int
     tardy: float = 0.02
+    seen: float = 0.002
 
     @property
     def tick(self) -> float:
@@ -170,13 +183,18 @@ class Wheel:
         """`tardy` in ticks."""
         return math.ceil(self.tardy * self.hz - 1e-6)
 
+    @property
+    def lag(self) -> float:
+        """From a timer's end until its effect has been seen, seconds."""
+        return self.tardy + self.seen
+
     def ticks(self, seconds: float) -> int:
         """A length as the kernel counts it: rounded up to whole ticks (msecs_to_jiffies)."""
         return math.ceil(seconds * self.hz - 1e-6)
 
     def span(self, moment: Ticks) -> Span:
         """The moment in seconds since its chain began; that may have been late in its tick."""
-        return Span(max(0, moment.low - 1) / self.hz, moment.high / self.hz + self.tardy)
+        return Span(max(0, moment.low - 1) / self.hz, moment.high / self.hz + self.lag)
 
     def fires(self, seconds: float) -> Span:
         """When one timer of that length fires, counted from when it was set."""
