@@ -11,8 +11,16 @@ from collections.abc import Mapping  # noqa: TC003  (pydantic reads annotations)
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
-from netdiag.catalogue.settings import Keepalive, Timeouts, over
-from netdiag.units import CLOSED, Scalar, Written, one_of, shown
+from netdiag.catalogue.settings import (
+    UNSET,
+    Keepalive,
+    KeepaliveSetting,
+    OrNone,
+    Timeouts,
+    Unset,
+    over,
+)
+from netdiag.units import CLOSED, Scalar, Written, either, one_of, shown, whole
 
 _SPELT = {
     "socket_timeout": "read_timeout", "socket_connect_timeout": "connect_timeout",
@@ -34,10 +42,20 @@ def _option(raw: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisPySettings(Timeouts):
-    """What a redis-py client can be told (socket_timeout, socket_connect_timeout, socket_keepalive,
-    retry, health_check_interval); what is not written is the library's default.
-    """
+    """What a redis-py client can be told; what is not written is the library's default."""
 
+    read_timeout: OrNone = UNSET
+    """How long one read may wait (socket_timeout); it cuts a blocking pop short, too."""
+    connect_timeout: OrNone = UNSET
+    """How long connect may wait (socket_connect_timeout)."""
+    keepalive: KeepaliveSetting = UNSET
+    """TCP keepalive (socket_keepalive, socket_keepalive_options)."""
+    user_timeout: OrNone = UNSET
+    """TCP_USER_TIMEOUT: how long sent data may stay unacknowledged (RFC 5482)."""
+    retry: Annotated[int | Unset, either(whole(0, 1000), {None: 0})] = UNSET
+    """How often the library repeats a failed command by itself (retry)."""
+    health_check_interval: OrNone = UNSET
+    """PING before a command when the connection was silent for longer than this."""
     options: Mapping[Annotated[str, Written(_option, {})], Scalar | None] = field(
         default_factory=dict)
     """Further keyword arguments, passed through to redis.Redis."""

@@ -7,8 +7,8 @@ A client is started on its host with one line of JSON in the environment variabl
                   "work": 0.0, "after_error": {"pause": 0.5}}}
 
 A pattern's own settings are there, too: `processing` (blmove), `group` (xreadgroup), `reaper`
-(both: null or {"idle": seconds}), `pool` and `every` (request). `consumer` is the client's name in
-the cell.
+(both: null or {"idle": seconds}), `pool` and `every` (request, raw). `consumer` is the client's
+name in the cell; a kind that has modes (sync or asyncio, bare or loop) is told its `mode`.
 
 `settings` holds only what the scenario sets: what is missing there is the library's own default,
 null means "none" or "never". The client says what it does on the file descriptor whose number is in
@@ -34,6 +34,6 @@ Patterns that acknowledge take a message away with LREM (blmove) or XACK (xreadg
 its name to the list, so that the server can tell how often each was executed.
 
 What it prints goes to logs/client.log. A line that is not such an object is recorded as `garbage`;
-a client that ends is recorded with its exit code. New kinds: one file here, one row in
-`start.KINDS`.
+a client that ends is recorded with its exit code. A new kind of client is one row in
+`netdiag.catalogue.clients.CLIENTS` and one file here of its name (see `start.Kind`).
 """

@@ -1,9 +1,9 @@
 """Both directions of a RESP connection -> which command began, and which reply to it.
 
-The rule: replies belong to commands in order. What a server says unasked belongs to none: RESP3
-pushes, messages to RESP2 subscribers, and confirmations beyond the one that answers a SUBSCRIBE.
-After bytes that are missing or not RESP nothing is matched any more, because every later match
-would be a guess.
+The rule: replies belong to commands in order. What a server says unasked belongs to none (RESP3
+pushes, confirmations beyond the one that answers a SUBSCRIBE), but for a channel's messages, which
+belong to the subscription. After bytes that are missing or not RESP nothing is matched any more,
+because every later match would be a guess.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUBSCRIBING: Final = frozenset(
     {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
 )
+OPENING: Final = frozenset({"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"})
 DELIVERIES: Final = frozenset({"MESSAGE", "PMESSAGE", "SMESSAGE"})
 PENDING: Final = 65536  # commands without a reply; with more, nothing can be matched
 
@@ -40,10 +41,11 @@ class Command:
 
 
 class Beginning(NamedTuple):
-    """A command's name, or a reply's first byte, passed."""
+    """A command's name, or a reply's first byte, passed; a message of a channel is a delivery."""
 
     reply: bool
     command: Command
+    delivery: bool = False
 
 
 class Conversation:
@@ -56,6 +58,8 @@ class Conversation:
         self.unreadable: str | None = None
         self._newest: Command | None = None
         self._subscribed = False
+        self._subscription: Command | None = None  # the newest that was confirmed
+        self._delivered = -1  # offset of the newest delivery that began
         self._silenced = 0  # CLIENT REPLY: how many commands get no reply; -1: all, until ON
 
     def feed(self, side: int, seq: int, payload: bytes, length: int) -> list[Beginning]:
@@ -137,25 +141,42 @@ class Conversation:
                 self._begin_reply(found)
                 if self.pending:
                     self.pending.popleft()
+            else:
+                self._begin_delivery(message.start, first, found)
         reader = self.readers[1]
         if reader.open_start is None:
             return
         in_doubt = reader.open_push or self._subscribed  # then its first string has to tell
-        if (not in_doubt or reader.open_name is not None) and self._is_answer(
-            reader.open_push, reader.open_name
-        ):
+        if in_doubt and reader.open_name is None:
+            return
+        if self._is_answer(reader.open_push, reader.open_name):
             self._begin_reply(found)
+        else:
+            self._begin_delivery(reader.open_start, reader.open_name, found)
 
     def _begin_reply(self, found: list[Beginning]) -> None:
         if self.pending and not self.pending[0].replied:
             self.pending[0].replied = True
+            if self.pending[0].name in OPENING:
+                self._subscription = self.pending[0]
             found.append(Beginning(True, self.pending[0]))
+
+    def _begin_delivery(self, start: int, first: object, found: list[Beginning]) -> None:
+        new = _name(first) in DELIVERIES and start > self._delivered
+        if new and self._subscription is not None:
+            self._delivered = start
+            found.append(Beginning(True, self._subscription, delivery=True))
 
     def _is_answer(self, push: bool, first: object) -> bool:
         """Whether what the server says is the reply to the oldest command under way."""
         if not (push or self._subscribed):
             return True
-        name = first.decode("ascii", "replace").upper() if isinstance(first, bytes) else ""
+        name = _name(first)
         if name in SUBSCRIBING:
             return bool(self.pending) and self.pending[0].name == name
         return not push and name not in DELIVERIES
+
+
+def _name(first: object) -> str:
+    """The first string of what a server says, in upper case; empty when it has none."""
+    return first.decode("ascii", "replace").upper() if isinstance(first, bytes) else ""

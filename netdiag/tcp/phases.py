@@ -2,7 +2,8 @@
 
 The rule: a phase is named by the very packet that meets it, when it passes and before its fate is
 decided; a retransmission never meets a phase again. A command split over segments is met by the
-packet that makes its name whole, which in practice is its first.
+packet that makes its name whole, which in practice is its first. A subscriber is blocked from its
+ACK of the confirmation on, and its replies are the channel's messages.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from netdiag.tcp.conversation import Beginning, Command, Conversation
+from netdiag.tcp.conversation import OPENING, Beginning, Command, Conversation
 from netdiag.tcp.labels import PROBES
 from netdiag.tcp.why_not import Tally, why_not
 from netdiag.tcp.wire import ACK, FIN, RST, SYN
@@ -44,11 +45,12 @@ class Occurrence(NamedTuple):
 class _Talk:
     """What one connection has been through."""
 
-    __slots__ = ("answered", "closing", "connected", "conversation", "waiting")
+    __slots__ = ("answered", "closing", "confirmed", "connected", "conversation", "waiting")
 
     def __init__(self) -> None:
         self.conversation = Conversation()
         self.waiting: deque[Command] = deque()  # wanted: no pure ACK of them, no reply yet
+        self.confirmed: tuple[Command, int] | None = None  # a subscription, the confirmation's end
         self.answered = False  # a SYN-ACK passed
         self.connected = False
         self.closing = False
@@ -113,6 +115,8 @@ class PhaseReader:
                 talk.connected = True
                 self._meet(found, "connected", obs)
             begun = conversation.acknowledged(1 - side, segment.ack)
+            if side == 0 and talk.confirmed is not None:
+                self._subscribed(talk, obs, found)
         if segment.length:
             begun = begun + conversation.feed(side, segment.seq, segment.payload, segment.length)
         elif side == 1 and talk.waiting and not flags & FIN and obs.label not in PROBES:
@@ -140,12 +144,29 @@ class PhaseReader:
                 self._meet(found, "request_delivered", obs, command.name)
             return
         self._tally.replies += 1
-        if wanted:
+        if wanted and command.name in OPENING and not beginning.delivery:
+            self._confirm(talk, obs, command)
+        elif wanted:
             if talk.waiting and talk.waiting[0] is command:
                 talk.waiting.popleft()
                 self._tally.ridden += 1
             self._meet(found, "reply_in_flight", obs, command.name)
             self._meet(found, "reply_delivered", obs, command.name)
+
+    def _confirm(self, talk: _Talk, obs: Observation, command: Command) -> None:
+        """The server confirms a subscription: both sides are idle when the client has said so."""
+        if talk.waiting and talk.waiting[0] is command:
+            talk.waiting.popleft()
+        start = talk.conversation.streams[1].offset(obs.segment.seq)
+        talk.confirmed = command, start + obs.segment.length
+
+    def _subscribed(self, talk: _Talk, obs: Observation, found: list[Occurrence]) -> None:
+        """An ACK of the client, perhaps of its subscription's confirmation."""
+        assert talk.confirmed is not None
+        command, end = talk.confirmed
+        if talk.conversation.streams[1].offset(obs.segment.ack) >= end:
+            talk.confirmed = None
+            self._meet(found, "blocked", obs, command.name)
 
     def _acknowledged(self, talk: _Talk, obs: Observation, found: list[Occurrence]) -> None:
         """A pure ACK of the server: the whole commands before it are blocked."""
@@ -154,4 +175,6 @@ class PhaseReader:
             end = talk.waiting[0].end
             if end is None or end > upto:
                 return
-            self._meet(found, "blocked", obs, talk.waiting.popleft().name)
+            command = talk.waiting.popleft()
+            if command.name not in OPENING:
+                self._meet(found, "blocked", obs, command.name)

@@ -30,6 +30,7 @@ matrix:
     blmove: {pattern: blmove}
     blmove-reaper: {pattern: blmove, reaper: {idle: 600ms, every: 200ms}}
     xreadgroup: {pattern: xreadgroup}
+    subscribe: {pattern: subscribe}
     xreadgroup-claim: {pattern: xreadgroup, block: 400ms, reaper: {idle: 600ms}, work: 10ms}
 duration: 2500ms
 """
@@ -39,7 +40,7 @@ client: {kind: redis-py, settings: {keepalive: off, read_timeout: null, retry: 0
 workload: {key: jobs}
 matrix:
   workload:
-    subscribe: {pattern: subscribe, produce: [{at: 500ms, count: 2}]}
+    heard: {pattern: subscribe, produce: [{at: 500ms, count: 2}]}
     request: {pattern: request, pool: 2, every: 50ms}
 duration: 1s
 """
@@ -95,8 +96,13 @@ def test_with_a_reaper_the_healthy_consumer_gets_both(told, cell):
 
 
 def test_a_subscriber_hears_what_is_published_and_the_server_keeps_nothing(told):
-    assert ids(told["subscribe"], "got") == ["m1", "m2"]
-    assert left(told["subscribe"]) == {"ids": []}
+    assert ids(told["heard"], "got") == ["m1", "m2"]
+    assert left(told["heard"]) == {"ids": []}
+
+
+def test_a_subscriber_that_is_cut_off_while_it_waits_hears_nothing_more(told):
+    assert ids(told["subscribe"], "got", "healthy") == ["m1", "m2"]
+    assert ids(told["subscribe"], "got", "cut-off") == []
 
 
 def test_each_user_of_a_pool_makes_its_requests_and_the_server_knows_which(told):

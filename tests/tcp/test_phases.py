@@ -165,16 +165,35 @@ DELIVERED = b"3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nv\r\n"
 
 
 @pytest.mark.parametrize("marker", [b"*", b">"], ids=["RESP2", "RESP3"])
-def test_the_confirmation_answers_a_subscribe_and_messages_answer_nothing(marker: bytes) -> None:
+def test_a_subscriber_waits_from_its_ack_on_and_is_answered_by_messages(marker: bytes) -> None:
     talk = Talk(frozenset({"SUBSCRIBE", "PING"}))
     assert talk.says(">", command("SUBSCRIBE", "c", "d")) == REQUEST
-    assert talk.acks("<") == ["blocked"]
-    assert talk.says("<", marker + CONFIRMED) == REPLY
+    assert talk.acks("<") == []
     assert talk.says("<", marker + CONFIRMED) == []
-    assert talk.says("<", marker + DELIVERED) == []
+    assert talk.acks(">") == ["blocked"]
+    assert talk.says("<", marker + CONFIRMED) == []
+    assert talk.acks(">") == []
+    assert talk.says("<", marker + DELIVERED) == REPLY
     assert talk.says(">", command("PING")) == REQUEST
-    assert talk.says("<", marker + DELIVERED) == []
+    assert talk.says("<", marker + DELIVERED) == REPLY
     assert talk.says("<", b"*2\r\n$4\r\npong\r\n$0\r\n\r\n") == REPLY
+
+
+@pytest.mark.parametrize("cut", range(1, len(DELIVERED)))
+def test_a_message_cut_in_two_is_met_once_by_the_packet_that_names_it(cut: int) -> None:
+    talk = Talk(frozenset({"SUBSCRIBE"}))
+    talk.says(">", command("SUBSCRIBE", "c"))
+    talk.says("<", b">" + CONFIRMED)
+    got = [talk.says("<", b">" + DELIVERED[:cut]), talk.says("<", DELIVERED[cut:])]
+    assert got in ([REPLY, []], [[], REPLY])
+
+
+def test_a_confirmation_that_is_not_acknowledged_yet_blocks_nobody() -> None:
+    talk = Talk(frozenset({"SUBSCRIBE"}))
+    talk.says(">", command("SUBSCRIBE", "c"))
+    talk.says("<", b"*" + CONFIRMED)
+    assert talk.acks(">", before=1) == []
+    assert talk.acks(">") == ["blocked"]
 
 
 def test_client_reply_skip_and_off_expect_no_reply() -> None:
