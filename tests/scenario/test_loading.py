@@ -86,12 +86,16 @@ def test_a_random_change_gives_a_scenario_or_its_mistakes(raw: bytes, data: st.D
         assert all(line.startswith("f:") or "\n" not in line for line in refusal.mistakes)
 
 
+HEALTHY = ("idle-day",)  # what a client does to itself
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_scenario_loads(name: str) -> None:
     ready = load(find(name))
     assert ready.name == name
     assert len(ready.about) > 80
-    assert all(cell.expect and cell.faults for cell in expand(ready).cells)
+    assert all(cell.expect for cell in expand(ready).cells)
+    assert all(cell.faults for cell in expand(ready).cells) or name in HEALTHY
 
 
 def test_the_shelf_answers_names_paths_and_near_misses(tmp_path: Path) -> None:
