@@ -96,6 +96,10 @@ def _by(moments: Moments, event: Event, t: int) -> str:
         return "its end"
     if "closed" in str(event.data.get("message", "")).lower():
         return "a FIN from the peer"
+    return (_killed(moments, t) if event.what == "error" else None) or _own(moments, event, t)
+
+
+def _own(moments: Moments, event: Event, t: int) -> str:
     timer = _timer_before(moments, t)
     if event.what in ("connect", "disconnect") and event.outcome != "fail":
         return (
@@ -106,13 +110,32 @@ def _by(moments: Moments, event: Event, t: int) -> str:
     return OWN_TIMEOUT
 
 
-def _timer_before(moments: Moments, t: int) -> str:
-    last: Any = ""
+def _killed(moments: Moments, t: int) -> str | None:
+    """What ended the socket when its owner did not, for libraries that tell no errno: a socket that
+    is closed by its owner goes through FIN-WAIT-1, one that its kernel gives up is gone at once.
+    """
+    gone = any(
+        abs(event.t - t) <= _TOGETHER and event.data.get("last_state") == "ESTABLISHED"
+        for event in moments.of("client.kernel", "socket_gone")
+    )
+    if not gone:
+        return None
+    last = _socket_before(moments, t)
+    tried = last.get("probes") or last.get("retransmits")
+    return _BY_TIMER.get(str(last.get("timer")), "a timer of the kernel") if tried else "a RST"
+
+
+def _socket_before(moments: Moments, t: int) -> dict[str, Any]:
+    last: dict[str, Any] = {}
     for event in moments.of("client.kernel", "socket"):
         if event.t >= t:
             break
-        last = event.data.get("timer", "")
-    return str(last)
+        last = dict(event.data)
+    return last
+
+
+def _timer_before(moments: Moments, t: int) -> str:
+    return str(_socket_before(moments, t).get("timer", ""))
 
 
 def recovered(moments: Moments, healed: int | None) -> float | None:

@@ -73,6 +73,29 @@ def test_names_what_told_it(number: int | None, timer: str, by: str) -> None:
     assert (found.by, found.errno) == (by, number)
 
 
+@pytest.mark.parametrize(("last", "told", "by"), [
+    param({"timer": "keepalive", "probes": 9, "retransmits": 9}, 13.01,
+          "the kernel's keepalive timer", id="keepalive"),
+    param({"timer": "retransmission", "probes": 0, "retransmits": 15}, 13.01,
+          "the kernel's retransmission timer", id="data"),
+    param({"timer": "keepalive", "probes": 0, "retransmits": 0}, 13.01, "a RST", id="reset"),
+    param({"timer": "keepalive", "probes": 9, "retransmits": 9}, 14, "the client's own timeout",
+          id="the socket lived on"),
+])
+def test_who_tells_no_errno_is_seen_at_its_socket(
+    last: dict[str, object], told: float, by: str
+) -> None:
+    """phpredis says `read error on connection`, whatever it was."""
+    story = moments(
+        event(12, "client.kernel", "socket", state="ESTABLISHED", **last),
+        error(13, "RedisException", message="read error on connection"),
+        event(told, "client.kernel", "socket_gone", last_state="ESTABLISHED", orphan=False),
+    )
+    found = notice(story, CUT)
+    assert found is not None
+    assert found.by == by
+
+
 def test_a_fin_of_the_peer_is_named() -> None:
     closed = error(13, "ConnectionError", message="Connection closed by server.")
     found = notice(moments(closed), CUT)
