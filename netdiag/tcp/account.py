@@ -20,8 +20,8 @@ from netdiag.tcp.book import (
     FULL,
     HANDSHAKE_NS,
     LABEL_BASE,
-    LAST_FRAME,
     LAST_NS,
+    LATE_OPEN,
     OWN,
     PAYLOAD,
     PROBE_WAITS,
@@ -49,7 +49,14 @@ from netdiag.tcp.book import (
     ZERO_SINCE,
 )
 from netdiag.tcp.endings import end
-from netdiag.tcp.episodes import acked, probe, probe_answered, resent, resent_needlessly
+from netdiag.tcp.episodes import (
+    UNDECIDED,
+    acked,
+    probe,
+    probe_answered,
+    resent,
+    resent_needlessly,
+)
 from netdiag.tcp.fields import (
     CAUSE,
     DSACK,
@@ -67,7 +74,7 @@ from netdiag.tcp.labels import Label
 from netdiag.tcp.rows import BREAKS_SILENCE_ROW, DSACK_ROW, add_row
 
 if TYPE_CHECKING:
-    from collections.abc import MutableSequence
+    from collections.abc import MutableSequence, Sequence
 
 ACK: Final = int(Label.ACK)
 DATA: Final = int(Label.DATA)
@@ -123,7 +130,8 @@ def account(
         tracked = SIDE if side else 0
         una = state[SIDE - tracked + UNA]
         if una != book[peer + UNA_SEEN]:
-            acked(book, rows, peer, una, tsecr)
+            if book[peer + LATE_OPEN] == UNDECIDED:
+                acked(book, rows, peer, una, tsecr)
             book[peer + UNA_SEEN] = una
             book[peer + UNA_NS] = t_ns
         if label != SYN and (state[tracked + WINDOW] == 0) != (book[own + ZERO_SINCE] != 0):
@@ -140,7 +148,6 @@ def account(
         )  # fmt: skip
         _special(state, book, rows, side, number, t_ns, label, seq, flags, length, tsval, row)
     book[LAST_NS] = t_ns
-    book[LAST_FRAME] = number
     book[own + SIDE_LAST_NS] = t_ns
     book[own + SIDE_LAST_FRAME] = number
     book[own + SIDE_LAST_LABEL] = label
@@ -180,7 +187,7 @@ def _payload(
 
 def _silence(book: MutableSequence[int], side: int, number: int, t_ns: int, label: int) -> None:
     book[SILENCE_NS] = t_ns - book[LAST_NS]
-    book[SILENCE_FROM] = book[LAST_FRAME]
+    book[SILENCE_FROM] = last_frame(book)
     book[SILENCE_TO] = number
     book[SILENCE_BEGAN] = book[LAST_NS]
     book[SILENCE_LABEL] = label
@@ -188,6 +195,11 @@ def _silence(book: MutableSequence[int], side: int, number: int, t_ns: int, labe
     book[SILENCE_WAITS] = 1
     book[SILENCE_ANSWER] = 0
     book[SILENCE_ANSWER_NS] = t_ns
+
+
+def last_frame(book: Sequence[int]) -> int:
+    """The connection's last frame."""
+    return max(book[OWN + SIDE_LAST_FRAME], book[OWN + SIDE_BOOK + SIDE_LAST_FRAME])
 
 
 def _window(book: MutableSequence[int], own: int, t_ns: int) -> None:

@@ -52,8 +52,8 @@ EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
 
 
 def u16(data: Sequence[int], at: int) -> int:
-    """Big endian."""
-    return int(data[at]) << 8 | int(data[at + 1])
+    """Big endian. Not shifted: what a compiler makes of a shifted byte has no sign."""
+    return data[at] * 256 + data[at + 1]
 
 
 def u32(data: Sequence[int], at: int) -> int:
@@ -120,24 +120,24 @@ def _ipv6(row: MutableSequence[int], data: Sequence[int], at: int, end: int) -> 
     if end < at + 40 or data[at] >> 4 != 6:
         return OTHER
     length = u16(data, at + 4)
-    protocol = int(data[at + 6])
+    protocol = data[at + 6]
     place = at + 40
     row[IP_ID] = -1
     while protocol != TCP:
         if end < place + 8:
             return OTHER
         if protocol in EXTENSIONS:
-            step = (int(data[place + 1]) + 1) << 3
+            step = (data[place + 1] + 1) << 3
         elif protocol == 44:
             if u16(data, place + 2) & 0xFFF8:
                 return FRAGMENT if data[place] == TCP else OTHER
             row[IP_ID] = u32(data, place + 4)
             step = 8
         elif protocol == 51:
-            step = (int(data[place + 1]) + 2) << 2
+            step = (data[place + 1] + 2) << 2
         else:
             return OTHER
-        protocol = int(data[place])
+        protocol = data[place]
         place += step
     row[SRC_HIGH] = s64(data, at + 8)
     row[SRC_LOW] = s64(data, at + 16)
@@ -182,7 +182,7 @@ def _options(row: MutableSequence[int], data: Sequence[int], at: int, end: int) 
             continue
         if kind == 0 or at + 1 >= end:
             return
-        length = int(data[at + 1])
+        length = data[at + 1]
         if length < 2 or at + length > end:
             return
         if kind == 8 and length == 10:
@@ -193,7 +193,7 @@ def _options(row: MutableSequence[int], data: Sequence[int], at: int, end: int) 
         elif kind == 2 and length == 4:
             row[MSS] = u16(data, at + 2)
         elif kind == 3 and length == 3:
-            row[WSCALE] = min(int(data[at + 2]), 14)
+            row[WSCALE] = min(data[at + 2], 14)
         elif kind == 4 and length == 2:
             row[SACK_PERMITTED] = 1
         at += length

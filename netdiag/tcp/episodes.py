@@ -146,8 +146,10 @@ def _chain(
 def acked(
     book: MutableSequence[int], rows: MutableSequence[int], own: int, una: int, tsecr: int
 ) -> None:
-    """New bytes of the side at `own` are acknowledged by a segment that echoes `tsecr`."""
-    if book[own + LATE_OPEN] != UNDECIDED or not 0 < (una - book[own + LATE_SEQ]) & MASK < HALF:
+    """New bytes of the side at `own`, while a verdict is UNDECIDED, are acknowledged by a segment
+    that echoes `tsecr`.
+    """
+    if not 0 < (una - book[own + LATE_SEQ]) & MASK < HALF:
         return
     sent = book[own + LATE_TSVAL]
     book[own + LATE_OPEN] = NEEDED_BY_TIME

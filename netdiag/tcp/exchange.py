@@ -31,7 +31,6 @@ from netdiag.tcp.book import (
     QUEUE_BASE,
     SILENCED,
     SUBSCRIBED,
-    WORD,
 )
 from netdiag.tcp.words import packed
 
@@ -48,26 +47,33 @@ SUBSCRIBE_NAMES: Final = (
     "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
 )  # fmt: skip
 SUBSCRIBING: Final = tuple(packed(name) for name in SUBSCRIBE_NAMES)
+SUBSCRIBING_BEGINS: Final = tuple(name[0] for name in SUBSCRIBING)
 DELIVERIES: Final = tuple(packed(name) for name in ("MESSAGE", "PMESSAGE", "SMESSAGE"))
 
 
-def string(book: MutableSequence[int], own: int, side: int) -> None:
+def string(
+    book: MutableSequence[int], own: int, side: int, first: int, second: int, third: int
+) -> None:
     """A string of the message under way is whole: keep it if it can tell what the message is."""
     item = book[own + ITEM]
     book[own + ITEM] = item + 1
     if item == 0:
-        book[own + NAME] = book[own + WORD]
-        book[own + NAME + 1] = book[own + WORD + 1]
-        book[own + NAME + 2] = book[own + WORD + 2]
-        for place in range(own + FIRST_ARGUMENT, own + AFTER_BLOCK + 1):
-            book[place] = 0
+        book[own + NAME] = first
+        book[own + NAME + 1] = second
+        book[own + NAME + 2] = third
+        if not side:
+            for place in range(own + FIRST_ARGUMENT, own + AFTER_BLOCK + 1):
+                book[place] = 0
     elif not side:
         if item == 1:
-            _copy(book, own + WORD, own + FIRST_ARGUMENT, 2)
-        _copy(book, own + WORD, own + LAST_ARGUMENT, 2)
+            book[own + FIRST_ARGUMENT] = first
+            book[own + FIRST_ARGUMENT + 1] = second
+        book[own + LAST_ARGUMENT] = first
+        book[own + LAST_ARGUMENT + 1] = second
         if book[own + AFTER_BLOCK]:
-            _copy(book, own + WORD, own + BLOCK_ARGUMENT, 2)
-        book[own + AFTER_BLOCK] = 1 if book[own + WORD] == BLOCK else 0
+            book[own + BLOCK_ARGUMENT] = first
+            book[own + BLOCK_ARGUMENT + 1] = second
+        book[own + AFTER_BLOCK] = 1 if first == BLOCK else 0
 
 
 def _copy(book: MutableSequence[int], source: int, target: int, count: int) -> None:
@@ -84,9 +90,10 @@ def command(book: MutableSequence[int], own: int) -> None:
     _copy(book, own + FIRST_ARGUMENT, own + LAST_FIRST, 6)
     book[own + LAST_AT] = book[own + BEGAN_NS]
     book[own + LAST_AT_FRAME] = book[own + BEGAN_FRAME]
-    if _is_one_of(SUBSCRIBING, book[own + NAME], book[own + NAME + 1]):
+    name = book[own + NAME]
+    if name in SUBSCRIBING_BEGINS and _is_one_of(SUBSCRIBING, name, book[own + NAME + 1]):
         book[SUBSCRIBED] = 1
-    if book[own + NAME] == CLIENT and book[own + FIRST_ARGUMENT] == REPLY:
+    if name == CLIENT and book[own + FIRST_ARGUMENT] == REPLY:
         mode = book[own + LAST_ARGUMENT]
         if mode == ON:
             book[SILENCED] = 0

@@ -155,6 +155,7 @@ def _lowering(machinery: Any) -> Any:
     codegen: Any = import_module("numba.core.codegen")
     lowering: Any = import_module("numba.core.typed_passes").NativeLowering
     make_function: Any = import_module("numba._dynfunc").make_function
+    floating: Any = import_module("numba").types.Float
 
     class Gathering(codegen.CPUCodeLibrary):  # type: ignore[misc]
         def __init__(self, generator: Any, name: str) -> None:
@@ -180,6 +181,8 @@ def _lowering(machinery: Any) -> Any:
             name = state.func_id.func_qualname
             state.library = Gathering(state.targetctx.codegen(), name)
             state.flags.no_compile = True
+            if any(isinstance(kind, floating) for kind in state.typemap.values()):
+                raise TypeError(f"{name} would reckon with floats, which lose digits")
             super().run_pass(state)
             made = state["cr"]
             module = made.fndesc.lookup_module()

@@ -16,6 +16,7 @@ from netdiag.tcp.pcapng import MAX_FRAME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_new: Final = tuple.__new__  # half the time that a named tuple's own takes
 _HEAD: Final = 28  # bytes of an enhanced packet block before its frame
 
 
@@ -35,21 +36,24 @@ def read_frames(container: Container) -> Iterator[Frame]:
 
 def _pcap(container: Container) -> Iterator[Frame]:
     window, at, scale = container.window, container.at, container.scale
-    record = Struct(container.order + "IIII").unpack_from
+    number = container.number
+    record = Struct(container.order + "III").unpack_from
     while container.truncated < 0:
+        data, size = memoryview(window.data), window.size
         need = 16
-        if at + 16 <= window.size:
-            seconds, fraction, captured, _ = record(window.data, at)
+        while at + 16 <= size:
+            seconds, fraction, captured = record(data, at)
             if captured > MAX_FRAME:
                 container.broken(at)
                 return
             need = 16 + captured
-            if at + need <= window.size:
-                container.number += 1
-                data = bytes(memoryview(window.data)[at + 16 : at + need])
-                yield Frame(container.number, 0, seconds * 1_000_000_000 + fraction * scale, data)
-                at += need
-                continue
+            end = at + need
+            if end > size:
+                break
+            number = container.number = number + 1
+            t_ns = seconds * 1_000_000_000 + fraction * scale
+            yield _new(Frame, (number, 0, t_ns, bytes(data[at + 16 : end])))
+            at, need = end, 16
         if not window.more(at, need):
             if window.size:
                 container.ends_inside(0)

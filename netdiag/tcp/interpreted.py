@@ -19,13 +19,20 @@ from netdiag.tcp.moments import on_clock
 from netdiag.tcp.pools import follow, name_ends, whose
 from netdiag.tcp.rows import USED
 from netdiag.tcp.tally import Tally
-from netdiag.tcp.wire import SYN, Segment, has_options, parse_frame
+from netdiag.tcp.wire import (
+    ETHERNET,
+    SYN,
+    Segment,
+    has_options,
+    parse_ethernet,
+    parse_frame,
+)
 
 if TYPE_CHECKING:
     from netdiag.tcp.choice import Choice
     from netdiag.tcp.container import Container
 
-GROWTH: Final = 1024 * ROW  # ints the record of rows grows by
+GROWTH: Final = 1024  # rows that their record grows by
 
 
 class Interpreted:
@@ -37,7 +44,8 @@ class Interpreted:
         self.tally = Tally()
         self.states: list[list[int]] = []
         self.books: list[list[int]] = []
-        self.rows: list[int] = [0] * GROWTH
+        self.rows: list[int] = [0] * (GROWTH * ROW)
+        self._room = GROWTH  # rows
         self.rows_used = [0, 0]
         self._places: dict[tuple[bytes, bytes, int, int], int] = {}
         self._copies = [0] * SIZE
@@ -48,15 +56,19 @@ class Interpreted:
         if not hasattr(self, "_frames"):
             self._frames = read_frames(self.container)
         tally, wires, choice = self.tally, self.container.wires, self.choice
+        whole, saw, feed = choice.all, tally.saw, self.feed
         left = every
         for number, wire, t_ns, data in self._frames:
-            tally.saw(t_ns)
-            if not wires[wire].chosen:
+            saw(t_ns)
+            link, _, _, _, chosen, _ = wires[wire]
+            if not chosen:
                 tally.other_view += 1
-            elif (segment := parse_frame(data, wires[wire].link)) is None:
-                self._count(data, wires[wire].link)
-            elif choice.all or choice.takes(segment, t_ns, tally.first_at):
-                self.feed(number, on_clock(t_ns, tally.first_at), segment)
+            elif (
+                segment := parse_ethernet(data) if link == ETHERNET else parse_frame(data, link)
+            ) is None:
+                self._count(data, link)
+            elif whole or choice.takes(segment, t_ns, tally.first_at):
+                feed(number, on_clock(t_ns, tally.first_at), segment)
                 tally.tcp += 1
             else:
                 tally.filtered += 1
@@ -77,28 +89,32 @@ class Interpreted:
 
     def feed(self, number: int, clock: int, segment: Segment) -> int:
         """One segment; its label or COPY."""
-        flags, seq = segment.flags, segment.seq
-        place = self._places.get((segment.src, segment.dst, segment.sport, segment.dport), -1)
+        (
+            src, dst, sport, dport, seq, ack, flags, window, length, payload, _, wscale,
+            sack_permitted, tsval, tsecr, sack, ip_id,
+        ) = segment  # fmt: skip
+        states, books = self.states, self.books
+        place = self._places.get((src, dst, sport, dport), -1)
         if place < 0 or (
             flags & SYN
-            and is_reborn(self.states[place >> 1], place & 1, flags, seq, has_options(segment))
+            and is_reborn(states[place >> 1], place & 1, flags, seq, has_options(segment))
         ):
             place = self._begin(segment, place >> 1)
         conn = place >> 1
-        if self.books[conn][OLDER_WAITS]:
-            place = whose(self.states, self.books, conn, place & 1, flags, seq, segment.ack)
+        if books[conn][OLDER_WAITS]:
+            place = whose(states, books, conn, place & 1, flags, seq, ack)
             conn = place >> 1
         left = right = top = -1
-        if segment.sack:
-            left, right = segment.sack[0]
-            top = highest_edge(segment.sack)
-        if self.rows_used[USED] * ROW + ROW > len(self.rows):
-            self.rows += [0] * GROWTH
+        if sack:
+            left, right = sack[0]
+            top = highest_edge(sack)
+        if self.rows_used[USED] >= self._room:
+            self._room += GROWTH
+            self.rows += [0] * (GROWTH * ROW)
         return advance(
-            self.states[conn], self.books[conn], self.rows, self.rows_used, self._copies, conn,
-            place & 1, number, clock, seq, segment.ack, flags, segment.length, segment.window,
-            segment.wscale, segment.sack_permitted, segment.tsval, segment.tsecr, left, right, top,
-            segment.ip_id, segment.payload, 0, len(segment.payload),
+            states[conn], books[conn], self.rows, self.rows_used, self._copies, conn, place & 1,
+            number, clock, seq, ack, flags, length, window, wscale, sack_permitted, tsval, tsecr,
+            left, right, top, ip_id, payload, 0, len(payload),
         )  # fmt: skip
 
     def _begin(self, segment: Segment, older: int) -> int:

@@ -40,7 +40,10 @@ def ticks_ns(resolution: int, high: int, low: int, offset_s: int) -> int:
 
 def on_clock(t_ns: int, first_ns: int) -> int:
     """The engine's clock at `t_ns`, when the first frame passed at `first_ns`."""
-    return ANCHOR + min(max(t_ns - first_ns, -SPAN), SPAN)
+    since = t_ns - first_ns
+    if -SPAN <= since <= SPAN:
+        return ANCHOR + since
+    return ANCHOR + SPAN if since > 0 else ANCHOR - SPAN
 
 
 def off_clock(clock: int, first_ns: int) -> int:

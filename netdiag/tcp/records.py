@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from netdiag.tcp.dissect import u32
 from netdiag.tcp.moments import SECOND, ticks_ns
 
 if TYPE_CHECKING:
@@ -64,15 +65,10 @@ MAX_BLOCK: Final = 1 << 27
 
 def u32_of(data: Sequence[int], at: int, big: int) -> int:
     """Four bytes in the file's order."""
-    first, second, third, fourth = (
-        int(data[at]),
-        int(data[at + 1]),
-        int(data[at + 2]),
-        int(data[at + 3]),
-    )
     if big:
-        return first << 24 | second << 16 | third << 8 | fourth
-    return fourth << 24 | third << 16 | second << 8 | first
+        return u32(data, at)
+    low = data[at] + data[at + 1] * 0x100
+    return low + data[at + 2] * 0x10000 + data[at + 3] * 0x1000000
 
 
 def next_frame(walk: MutableSequence[int], data: Sequence[int], size: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.tcp import book as b
 from netdiag.tcp import fields as f
 from netdiag.tcp import lives
+from netdiag.tcp.account import last_frame
 from netdiag.tcp.facts import ConnectionFacts, Ending, Opening, Silence
 from netdiag.tcp.labels import LABELS, Label
 from netdiag.tcp.moments import off_clock
@@ -37,7 +38,7 @@ def connection_facts(
         first_at=off_clock(book[b.FIRST_NS], first_ns),
         last_at=off_clock(book[b.LAST_NS], first_ns),
         first_frame=book[b.FIRST_FRAME],
-        last_frame=book[b.LAST_FRAME],
+        last_frame=last_frame(book),
         opening=opening,
         ending=Ending.NEVER_OPENED if never else Ending(book[b.END_KIND]),
         ended_by=book[b.END_SIDE] if ended else -1,

@@ -22,8 +22,9 @@ class Tally:
 
     def saw(self, t_ns: int) -> None:
         """A frame, whatever it carries."""
-        if not self.frames:
+        if t_ns < self.last_at:
+            self.backwards += 1
+        elif not self.frames:
             self.first_at = t_ns
         self.frames += 1
-        self.backwards += t_ns < self.last_at
         self.last_at = t_ns

@@ -14,6 +14,17 @@ WIDTH: Final = 7  # bytes an int
 KEPT: Final = 3 * WIDTH  # bytes of a word
 
 
+UPPER: Final = tuple(byte - 32 if 97 <= byte <= 122 else byte for byte in range(256))
+
+
+def word(data: Sequence[int], at: int, stop: int) -> int:
+    """The int of up to seven bytes."""
+    value = 0
+    for index in range(at, stop):
+        value = value << 8 | UPPER[data[index]]
+    return value
+
+
 def packed(text: str) -> tuple[int, int, int]:
     """The three ints of a word."""
     raw = text.upper().encode("latin-1", "replace")[:KEPT]

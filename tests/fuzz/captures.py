@@ -50,7 +50,9 @@ def seed(folder: Path) -> None:
         for container in (making.pcap, making.pcapng, making.big_endian_pcapng):
             (folder / f"{name}-{container.__name__}").write_bytes(container(found))
     for link in making.LINKS:
-        (folder / link.replace(", ", "-")).write_bytes(making.pcap(making.bare("refused"), link))
+        found = making.bare("refused")
+        six = [making.Bare(t_ns, making.ipv6(data)) for t_ns, data in found]
+        (folder / link.replace(", ", "-")).write_bytes(making.pcap(found + six, link))
 
 
 def look(data: bytes) -> None:

@@ -149,6 +149,18 @@ def shuffled(draw: st.DrawFn) -> bytes:
 
 
 @needs_numba
+@pytest.mark.parametrize("high", ["fd00000000000001", "20010db8fffffffe", "7fffffffffffffff"])
+def test_both_agree_on_every_bit_of_an_ipv6_address(high: str) -> None:
+    found = []
+    for item in bare("reuse"):
+        six = bytearray(ipv6(item.data))
+        six[8:16] = six[24:32] = bytes.fromhex(high)
+        found.append(Bare(item.t_ns, bytes(six)))
+    same(pcap(found))
+    assert over_lists(pcap(found)).connections[0].client.endpoint.startswith(f"[{high[:4]}:")
+
+
+@needs_numba
 @settings(max_examples=200, deadline=None)
 @given(data=shuffled())
 def test_both_agree_on_whatever_is_fed_to_them(data: bytes) -> None:
