@@ -39,6 +39,7 @@ _COMMANDS = {
     "validate": "Check scenario files, and print every mistake.",
     "plan": "Show the cells of a scenario and their settings.",
     "predict": "Predict who will notice a fault and when, from the settings alone.",
+    "advise": "Say which settings make a client notice in time, and what they cost.",
     "schema": "Print the JSON Schema of scenarios, or of analyses.",
     "completion": "Print the line that makes a shell complete netdiag's commands.",
 }

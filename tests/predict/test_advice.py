@@ -1,0 +1,117 @@
+"""Advice: as patient as the target allows, and only what a client can be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import param
+
+from netdiag.catalogue.phpredis import PhpRedisClient
+from netdiag.catalogue.redis_py import RedisPyClient
+from netdiag.predict import Kernel
+from netdiag.predict.advice import Advice, advise, recommended
+from netdiag.predict.knobs import Wish
+
+if TYPE_CHECKING:
+    from netdiag.catalogue.clients import Client
+
+HOST = Kernel.of("6.18.44", hz=250)
+
+
+def asked(within: float = 30.0, client: Client | None = None, pattern: str = "brpop",
+          version: str = "8.1.0") -> tuple[Advice, ...]:
+    return advise(Wish(within, client or RedisPyClient(), pattern, HOST, version))
+
+
+def of(advice: tuple[Advice, ...], *words: str) -> Advice:
+    """The set whose settings begin with these words, one each."""
+    return next(one for one in advice[1:] if len({s.partition(":")[0] for s in one.settings} -
+                {"workload.block"}) == len(words) and all(
+                    any(s.startswith(word) for s in one.settings) for word in words))
+
+
+@pytest.mark.parametrize(("words", "covered"), [
+    param(("read_timeout",), {"idle", "request", "reply", "frozen", "zero_window"}, id="read"),
+    param(("keepalive",), {"idle", "reply"}, id="keepalive never asks whether the server works"),
+    param(("keepalive", "user_timeout"), {"idle", "request", "reply", "zero_window"},
+          id="each alone misses what the other has"),
+    param(("read_timeout", "connect_timeout"),
+          {"idle", "request", "reply", "frozen", "zero_window", "dial"}, id="everything"),
+])
+def test_what_a_set_covers(words: tuple[str, ...], covered: set[str]) -> None:
+    assert of(asked(), *words).covered == covered
+
+
+def test_the_smallest_set_that_covers_most_is_recommended() -> None:
+    best = recommended(asked())
+    assert [word.partition(":")[0] for word in best.settings] == [
+        "read_timeout", "workload.block", "connect_timeout"]
+
+
+def test_a_switch_makes_the_timings_the_systems() -> None:
+    """phpredis' OPT_TCP_KEEPALIVE; it has no TCP_USER_TIMEOUT either."""
+    advice = asked(client=PhpRedisClient())
+    keepalive = next(one for one in advice[1:] if one.settings[0] == "keepalive: on")
+    assert keepalive.settings[1:] == (
+        "hosts.client.net.ipv4.tcp_keepalive_time: 18",
+        "hosts.client.net.ipv4.tcp_keepalive_intvl: 3",
+        "hosts.client.net.ipv4.tcp_keepalive_probes: 3")
+    assert not any("user_timeout" in word for one in advice for word in one.settings)
+    assert any("tcp_retries2: 6" in word for one in advice for word in one.settings)
+
+
+def test_what_the_library_does_by_itself_comes_first() -> None:
+    """redis-py 8 notices an idle cut in 5 s, at the price of a reconnect every 5 s; 7 never."""
+    assert asked()[0].false_timeouts_per_hour == 720
+    assert asked()[0].covered >= {"idle", "request", "reply", "frozen"}
+    assert asked(version="7.0")[0].covered == set()
+
+
+def test_a_read_timeout_leaves_room_for_the_commands_own() -> None:
+    one = of(asked(), "read_timeout")
+    assert one.settings == ("read_timeout: 29.9s", "workload.block: 27s")
+    assert one.false_timeouts_per_hour == 0
+    assert one.empty_replies_per_hour == pytest.approx(3600 / 27, abs=0.1)
+    short = of(asked(2.0), "read_timeout")
+    assert short.settings == ("read_timeout: 1.9s",)  # no whole second is left for the command
+    assert short.false_timeouts_per_hour > 1800
+
+
+@pytest.mark.parametrize(("pattern", "words"), [
+    param("brpop", "one message for each cut", id="a popped message is gone"),
+    param("blmove", "no message", id="a processing list keeps it"),
+    param("xreadgroup", "no message", id="a pending list keeps it"),
+    param("subscribe", "every message that is published", id="nobody keeps it"),
+])
+def test_what_is_at_risk(pattern: str, words: str) -> None:
+    assert asked(pattern=pattern)[1].costs[-1].startswith(words)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 3600), st.sampled_from((RedisPyClient(), PhpRedisClient())))
+def test_whatever_covers_ends_in_time_and_is_nearly_as_patient_as_can_be(
+    within: int, client: Client
+) -> None:
+    for one in asked(float(within), client)[1:]:
+        assert "idle" in one.covered
+        for row in one.coverage:
+            assert row.within == (row.high is not None and row.high <= within + 1e-6)
+    best = [row.high or 0.0 for row in recommended(asked(float(within), client)).coverage
+            if row.within]
+    assert max(best) >= within * 0.8 - 0.3
+
+
+def test_no_setting_of_a_set_is_superfluous() -> None:
+    advice = asked()[1:]
+    for one in advice:
+        for other in advice:
+            if set(other.settings) < set(one.settings):
+                assert not other.covered >= one.covered
+
+
+def test_a_target_that_nothing_meets_is_said() -> None:
+    with pytest.raises(ValueError, match=r"no setting notices within 0\.01 s"):
+        asked(0.01)
