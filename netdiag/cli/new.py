@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.errors import ScenarioError
 from netdiag.faults import FAULTS
 from netdiag.faults.trigger import PHASES
@@ -80,11 +81,13 @@ def _keepalive(text: str) -> Keepalive | str:
         raise ValueError(f"{text!r} is no keepalive: whole seconds, 1 to 127 probes") from err
 
 
+_DRAFTED: Final = tuple(name for name, row in PATTERNS.items() if not row.own_messages)
 _HEAL: Final = _Answer("time or never", _duration_or("never"))
 _READ: Final = _Answer("time or none", _duration_or("none"))
 _KEEP: Final = _Answer("keepalive", _keepalive)
 _NAME: Final = _Answer("name", parse_name)
 _QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
+    "pattern": ("What does the consumer do?", "brpop", click.Choice(_DRAFTED)),
     "phase": ("In which phase does it happen?", "blocked", click.Choice(PHASES)),
     "fault": ("What happens?", "blackhole", click.Choice(tuple(FAULTS))),
     "heal_after": ("After how long does it heal (never: not at all)?", "10s", _HEAL),
@@ -96,6 +99,12 @@ _QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
 @click.command("new")
 @click.option(
     "--name", type=_NAME, metavar="NAME", help="The scenario's name; by default PHASE-FAULT."
+)
+@click.option(
+    "--pattern",
+    type=click.Choice(_DRAFTED),
+    metavar="PATTERN",
+    help=f"What the consumer does: {', '.join(_DRAFTED)}.",
 )
 @click.option(
     "--phase",
@@ -174,6 +183,7 @@ def _draft(name: str, asked: dict[str, object]) -> Any:  # noqa: ANN401 - what d
     words: dict[object, Keepalive | None] = {"off": None, "on": Keepalive()}
     return Draft(
         name=name,
+        pattern=str(asked["pattern"]),
         phase=str(asked["phase"]),
         fault=str(asked["fault"]),
         heal_after=heal if isinstance(heal, float) else None,

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.settings import Keepalive
 from netdiag.errors import ScenarioError
 from netdiag.faults.fault import FAULTS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 2.0
 WHEEL: Final = 0.125
 MESSAGE_AT: Final = 2.0
+BLOCK: Final = 2.0
 _COMES_BACK: Final = 6.0
 _SLACK: Final = 3.0
 _LONGEST_WAIT: Final = 120.0
@@ -61,6 +63,7 @@ class Draft:
     """The answers. Seconds throughout; None: never, none or off."""
 
     name: str
+    pattern: str = "brpop"
     phase: str = "blocked"
     fault: str = "blackhole"
     heal_after: float | None = 10.0
@@ -81,6 +84,8 @@ def draft(answers: Draft) -> str:
     sections = Sections(
         about=_about(answers, story),
         keepalive=answers.keepalive,
+        pattern=answers.pattern,
+        block=_block(answers),
         read_timeout=answers.read_timeout,
         connect_timeout=CONNECT_TIMEOUT,
         message=_message(answers, story, heals),
@@ -93,6 +98,15 @@ def draft(answers: Draft) -> str:
         duration=_duration(answers, story, heals),
     )
     return text_of(answers.name, sections)
+
+
+def _block(answers: Draft) -> float:
+    """The blocking command's own timeout: a consumer that claims must come around for it, before
+    its read timeout does.
+    """
+    if answers.pattern != "xreadgroup":
+        return 0.0
+    return BLOCK if answers.read_timeout is None else min(BLOCK, answers.read_timeout / 2)
 
 
 def heals_after(answers: Draft) -> float | None:
@@ -171,6 +185,7 @@ def _of_reset(answers: Draft) -> Expected:
 def _of_blackhole(answers: Draft, story: Story, heals: float | None) -> Expected:
     told = clock(answers)
     expected: Expected = {"detected_within": _detected(answers, told, heals)}
+    keeps = PATTERNS[answers.pattern].acknowledges
     silent = told is None and answers.phase != "closing"
     first = heals is None or _told_before(answers, heals)
     if heals is not None:
@@ -179,7 +194,9 @@ def _of_blackhole(answers: Draft, story: Story, heals: float | None) -> Expected
             "from the healing until a message is really consumed",
         )
         expected["stuck"] = ("0", "nothing waits for ever")
-    if silent and heals is not None:
+    if keeps:
+        expected["lost"] = ("0", "what nobody has acknowledged is kept")
+    elif silent and heals is not None:
         expected["lost"] = ("0", "the same connection goes on")
     elif (story.popped or answers.phase == "blocked") and first:
         expected["lost"] = ("1", "it had left the queue, and nobody got it")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from netdiag.catalogue.settings import Keepalive
 
+REAPED_AFTER: Final = 3.0
 _WIDTH: Final = 96
 _COMMENT_AT: Final = 34
 
@@ -29,6 +31,8 @@ class Sections:
     """
 
     about: str
+    pattern: str
+    block: float
     keepalive: Keepalive | None
     read_timeout: float | None
     connect_timeout: float
@@ -86,8 +90,11 @@ def _client(sections: Sections) -> Iterator[str]:
 
 def _workload(sections: Sections) -> Iterator[str]:
     yield "workload:"
-    yield "  pattern: brpop"
-    yield _with("  block: 0s", "BRPOP waits for ever")
+    yield _with(f"  pattern: {sections.pattern}", "or: " + ", ".join(
+        name for name in PATTERNS if name != sections.pattern))
+    yield _with(f"  block: {_time(sections.block)}", "how long the command waits; 0s: for ever")
+    if PATTERNS[sections.pattern].acknowledges:
+        yield _with(f"  reaper: {{idle: {_time(REAPED_AFTER)}}}", "gives back what nobody finishes")
     yield _with("  after_error: {pause: 500ms}", "then the loop goes on; or: exit")
     if sections.message is None and sections.probes_at is None:
         return

@@ -96,6 +96,7 @@ DRAFTS = {
     "keepalive": ["--keepalive", "1s/1s/1", "--heal-after", "4s"],
     "silent": ["--keepalive", "off", "--heal-after", "1s"],
     "reset": ["--fault", "reset", "--phase", "reply_in_flight"],
+    "stream": ["--pattern", "xreadgroup", "--keepalive", "1s/1s/1", "--heal-after", "4s"],
     "command": ["--phase", "request_in_flight", "--read-timeout", "1s", "--heal-after", "never"],
 }
 
@@ -118,7 +119,7 @@ def test_what_it_writes_runs_as_it_is() -> None:
 
 def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    answers = iter(["request_in_flight", "never", "4s"])
+    answers = iter(["blmove", "request_in_flight", "never", "4s"])
 
     def prompt(question: str, *, default: str, type: object) -> object:
         asked.append((question, default))
@@ -128,6 +129,6 @@ def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch: pytest.MonkeyP
     terminal = SimpleNamespace(isatty=lambda: True)
     monkeypatch.setattr(new, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
     assert call("new", "--fault", "blackhole", "--keepalive", "off").code == 0
-    assert [default for _, default in asked] == ["blocked", "10s", "none"]
+    assert [default for _, default in asked] == ["brpop", "blocked", "10s", "none"]
     (cell,) = expand(load("request-in-flight-blackhole.yaml")).cells
     assert (cell.client.settings.read_timeout, cell.faults[0].heals) == (4, False)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
-from netdiag.catalogue import Keepalive
+from netdiag.catalogue import PATTERNS, Keepalive
 from netdiag.errors import ScenarioError
 from netdiag.faults import FAULTS
 from netdiag.faults.trigger import PHASES
@@ -21,6 +21,8 @@ KEEPALIVES = st.none() | st.builds(
     Keepalive, idle=st.none() | st.integers(1, 32767), interval=st.none() | st.integers(1, 32767),
     count=st.none() | st.integers(1, 127))
 
+PATTERNS_PUSHED = sorted(name for name, row in PATTERNS.items() if not row.own_messages)
+
 
 def cell(answers: Draft) -> Cell:
     (one,) = expand(loads(draft(answers))).cells
@@ -28,14 +30,16 @@ def cell(answers: Draft) -> Cell:
 
 
 @settings(deadline=None)
-@given(st.sampled_from(PHASES), st.sampled_from(sorted(FAULTS)), TIMES, KEEPALIVES, TIMES)
+@given(st.sampled_from(PATTERNS_PUSHED), st.sampled_from(PHASES), st.sampled_from(sorted(FAULTS)),
+       TIMES, KEEPALIVES, TIMES)
 def test_every_draft_loads_as_what_was_answered(
-    phase: str, fault: str, heal: float | None, keepalive: Keepalive | None, read: float | None
+    pattern: str, phase: str, fault: str, heal: float | None, keepalive: Keepalive | None,
+    read: float | None
 ) -> None:
     if phase == "closing":
         read = read or 1.0
-    text = draft(Draft(name="x", phase=phase, fault=fault, heal_after=heal, keepalive=keepalive,
-                       read_timeout=read))
+    text = draft(Draft(name="x", pattern=pattern, phase=phase, fault=fault, heal_after=heal,
+                       keepalive=keepalive, read_timeout=read))
     scenario = loads(text)
     (one,) = expand(scenario).cells
     settings, (cut,) = one.client.settings, one.faults
@@ -45,6 +49,7 @@ def test_every_draft_loads_as_what_was_answered(
     held = settings.keepalive
     assert (held.timings if isinstance(held, Keepalive) else None) == (
         keepalive.timings if keepalive else None)
+    assert one.workload.pattern == pattern
     assert one.expect
     assert one.duration > (cut.for_ or 0)
     assert scenario.about
@@ -75,6 +80,8 @@ def expected(**answers: Any) -> dict[str, str]:
     param({"heal_after": None}, "lost", "1", id="popped for a dead connection"),
     param({"phase": "reply_in_flight", "read_timeout": 3.0}, "lost", "1", id="a lost reply"),
     param({"phase": "reply_in_flight", "keepalive": None}, "lost", "0", id="a late reply"),
+    param({"pattern": "blmove", "heal_after": None}, "lost", "0", id="kept until acknowledged"),
+    param({"pattern": "blmove"}, "stuck", "0", id="and given back"),
     param({"fault": "reset"}, "detected_within", "1s", id="a reset"),
     param({"fault": "freeze"}, "detected_within", "never", id="its kernel answers keepalive"),
     param({"fault": "freeze", "read_timeout": 3.0}, "detected_within", "read_timeout + 1s",
