@@ -19,6 +19,7 @@ from netdiag.analysis.messages import account
 from netdiag.analysis.model import CellAnalysis, Outcome, worst
 from netdiag.analysis.moments import Moments, by_fault, faults_of
 from netdiag.analysis.predicted import Seen, predicted
+from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.catalogue.patterns import PATTERNS
@@ -139,6 +140,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         beliefs=four_beliefs(about, sockets, wire, moments) if about is not None else (),
         beliefs_at=about or "",
         packets=dict(sorted(wire.counts().items())),
+        reach=reach(wire, moments, began, healed),
         predicted=foretold,
         unpredicted=unforetold,
         verdicts=verdicts,

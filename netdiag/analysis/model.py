@@ -194,6 +194,20 @@ class Belief:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What the client sent while the fault lasted, and what became of its peer's link."""
+
+    probes: int
+    answered: int
+    retransmissions: int
+    taken: int
+    arp: int
+    arp_answered: int
+    rst: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One expectation, judged."""
 
@@ -222,6 +236,7 @@ class CellAnalysis:
     beliefs: tuple[Belief, ...] = ()
     beliefs_at: str = ""
     packets: Mapping[str, int] = field(default_factory=dict)
+    reach: Reach | None = None
     predicted: tuple[Predicted, ...] = ()
     unpredicted: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

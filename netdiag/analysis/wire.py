@@ -57,6 +57,15 @@ class Frame:
         return _SIDES[self.side]
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """A host of one side asks where its peer is, or tells where it is itself."""
+
+    t: int
+    side: int
+    asks: bool
+
+
 @dataclass
 class Reply:
     """A message of the server: when its first byte left, how often it was sent, when it was there
@@ -79,6 +88,7 @@ class WireLog:
 
     frames: list[Frame] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    neighbours: list[Neighbour] = field(default_factory=list)
     strangers: int = 0
     dropped: int | None = None
     truncated: bool = False
@@ -118,6 +128,17 @@ class _Replies:
         return found
 
 
+def _neighbour(frame: bytes) -> bool | None:
+    """Whether a frame asks where a host is (true), or tells it (false): ARP (RFC 826), neighbour
+    discovery (RFC 4861); None: neither.
+    """
+    if frame[12:14] == b"\x08\x06":
+        return {b"\0\1": True, b"\0\2": False}.get(frame[20:22])
+    if frame[12:14] == b"\x86\xdd" and frame[20:21] == b"\x3a":
+        return {b"\x87": True, b"\x88": False}.get(frame[54:55])
+    return None
+
+
 def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog:
     """Read a cell's tape; a tape that a crash cut short gives what it holds, a missing one nothing.
 
@@ -154,6 +175,9 @@ class _TapeReader:
         arrived = packet.flags == INBOUND
         if segment is None:
             self._log.strangers += arrived
+            asks = _neighbour(packet.frame) if arrived else None
+            if asks is not None:
+                self._log.neighbours.append(Neighbour(t, packet.interface, asks))
             return
         comment = packet.comment
         if arrived:

@@ -18,6 +18,7 @@ from netdiag.report.columns import Compared, SideBySide
 from netdiag.report.ink import Ink
 from netdiag.report.lanes import timeline_table, timers_table
 from netdiag.report.predicted import SURPRISE
+from netdiag.report.reach import reach_table
 from netdiag.report.spread import spread_table
 from netdiag.report.words import count
 
@@ -56,6 +57,11 @@ def report(view: View, ink: Ink) -> Iterator[RenderableType]:
         yield Text()
         yield Rule(ink.text("Comparison", "bold"), align="left", style="none")
         yield Compared(view.comparison.rows, ink)
+    if view.reach:
+        yield Text()
+        title = "What the client sent while the fault lasted"
+        yield Rule(ink.text(title, "bold"), align="left", style="none")
+        yield reach_table(view.reach, ink)
     if view.spreads:
         yield Text()
         yield Rule(ink.text("Repeats", "bold"), align="left", style="none")

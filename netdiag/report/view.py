@@ -15,6 +15,7 @@ from netdiag.analysis.spread import spreads
 from netdiag.report.compare import ComparisonView, compared
 from netdiag.report.fates import fates
 from netdiag.report.predicted import PredictedView, predicted_views, surprises
+from netdiag.report.reach import ReachRow, reach_rows
 from netdiag.report.sentence import headline
 from netdiag.report.spread import spread_words
 from netdiag.report.timeline import Gap, Row, routine, rows_of, thinned
@@ -130,6 +131,7 @@ class View:
     cells: tuple[CellView, ...]
     comparison: ComparisonView
     spreads: tuple[tuple[str, ...], ...] = ()
+    reach: tuple[ReachRow, ...] = ()
 
 
 def view_of(analysis: Analysis) -> View:
@@ -142,6 +144,7 @@ def view_of(analysis: Analysis) -> View:
         tuple(map(_cell, analysis.cells)),
         compared(analysis.cells),
         tuple(map(spread_words, spreads(analysis))),
+        reach_rows(analysis.cells),
     )
 
 
