@@ -94,7 +94,11 @@ class DockerLab:
         return self._ends[side].resident(self._engine)
 
     def act(self, side: Side, verb: str) -> None:
-        VERBS[verb].act(connect(), self._ends[side].container, self._places[side])
+        row, container, place = VERBS[verb], self._ends[side].container, self._places[side]
+        if row.undo:
+            self._undoing.before(row.undo, None, container=container.id, network=place.name,
+                                 aliases=list(place.aliases))
+        row.act(connect(), container, place)
 
     def settle(self, side: Side, verb: str) -> str:
         row, inside = VERBS[verb], self._ends[side]

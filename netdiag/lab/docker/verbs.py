@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class EngineVerb:
     """One verb. `seen` says in words what became of the container, given its place in the lab's
-    network before, or raises LabError; `renews`: its namespaces are new; `joins`: its link is.
+    network before, or raises LabError; `renews`: its namespaces are new; `joins`: its link is;
+    `undo`: how it is undone on a stack that is not ours.
     """
 
     act: Callable[[Engine, Container, Attachment], None]
     seen: Callable[[Container, Attachment], str]
     renews: bool = False
     joins: bool = False
+    undo: str = ""
 
 
 def _must(holds: bool, container: Container, what: str) -> None:
@@ -70,19 +72,23 @@ def _started(container: Container, before: Attachment) -> str:
 
 
 def _address(place: Attachment) -> str:
-    return place.ip4 or place.ip6
+    return " and ".join(filter(None, (place.ip4, place.ip6)))
 
 
 VERBS: Final[dict[str, EngineVerb]] = {
     "network_disconnect": EngineVerb(
-        lambda engine, container, place: engine.disconnect(container, place.name), _left),
+        lambda engine, container, place: engine.disconnect(container, place.name), _left,
+        undo="join"),
     "network_connect": EngineVerb(
         lambda engine, container, place: engine.join(container, place.name, place.aliases),
         _joined, joins=True),
-    "pause": EngineVerb(lambda engine, container, _: engine.pause(container), _paused),
+    "pause": EngineVerb(lambda engine, container, _: engine.pause(container), _paused,
+                        undo="unpause"),
     "unpause": EngineVerb(lambda engine, container, _: engine.unpause(container), _unpaused),
-    "kill": EngineVerb(lambda engine, container, _: engine.kill(container), _ended),
-    "stop": EngineVerb(lambda engine, container, _: engine.stop(container), _ended),
+    "kill": EngineVerb(lambda engine, container, _: engine.kill(container), _ended,
+                       undo="start"),
+    "stop": EngineVerb(lambda engine, container, _: engine.stop(container), _ended,
+                       undo="start"),
     "start": EngineVerb(
         lambda engine, container, _: engine.start(container), _started, renews=True, joins=True),
     "restart": EngineVerb(
