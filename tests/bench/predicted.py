@@ -4,7 +4,7 @@ Draws keepalive x TCP_USER_TIMEOUT x read timeout x tcp_retries2 x tcp_orphan_re
 in flight, runs the cells on the virtual clock, and compares when the client noticed, how long
 FIN-WAIT-1 lasted and when the server forgot it with what the settings alone foretell. Exit code 1
 when a measurement lies outside its interval, when an interval is wider than 12.5 % and 100 ms, or
-when a cell says nothing. With NETDIAG_KERNEL the guest's kernel is another one.
+when a cell says nothing.
 
     python tests/bench/predicted.py --seed 7 --cells 40
 """

@@ -1,0 +1,81 @@
+"""`netdiag predict` and `netdiag advise`: arithmetic on the terminal and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pytest import param
+
+from .calling import call
+
+NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+KERNEL = ("--kernel", "6.1.192", "--hz", "250")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("columns", [60, 120])
+def test_every_scenario_that_ships_can_be_predicted(name: str, columns: int) -> None:
+    called = call("predict", name, *KERNEL, columns=columns)
+    assert called.code == 0
+    lines = called.out.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    assert max(map(len, lines[1:])) <= columns
+
+
+def test_the_formula_stands_beside_the_interval() -> None:
+    out = " ".join(call("predict", "brpop-zombie", *KERNEL, columns=200).out.split())
+    assert "brpop-zombie on Linux 6.1 at 250 Hz" in out
+    assert ("the client notices 5.05 to 5.20 s TimeoutError ETIMEDOUT: Timeout reading from "
+            "socket, by the kernel's keepalive timer - 2 + 3 x 1 = 5 s; wheel: 5.05 to 5.15 s") \
+        in out
+    assert "the client notices never nothing, for ever - nothing is unacknowledged" in out
+
+
+def test_json_holds_every_interval() -> None:
+    told = json.loads(call("predict", "brpop-zombie", *KERNEL, "--only", "keepalive",
+                           "--json").out)
+    assert told["kernel"] == {"release": "6.1", "hz": [250]}
+    (cell,) = told["cells"]
+    noticed = cell["faults"][0]["forecasts"][0]
+    assert noticed["what"] == "noticed"
+    assert 5.0 < noticed["when"]["low"] < noticed["when"]["high"] < 5.3
+
+
+def test_a_kernel_whose_tick_nobody_knows_has_wider_intervals() -> None:
+    told = json.loads(call("predict", "brpop-zombie", "--kernel", "4.19", "--json").out)
+    assert told["kernel"] == {"release": "4.19", "hz": [100, 250, 300, 1000]}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    param(("predict", "brpop-zombie", "--kernel", "new"), "'new' is no kernel release; write one "
+          "such as 6.1 or 6.18.44", id="no release"),
+    param(("advise", "--detect-within", "soon"), "'soon'", id="no time"),
+    param(("advise", "--detect-within", "0s"), "write a time from 1s to 24h", id="no time at all"),
+    param(("advise", "--detect-within", "10ms"), "no setting notices within 0.01 s",
+          id="out of reach"),
+    param(("advise", "--detect-within", "9s", "--client", "phpredis", "--pattern", "subscribe"),
+          "phpredis does not follow the pattern subscribe", id="a pattern it has not"),
+])
+def test_mistakes_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    called = call(*arguments)
+    assert called.code == 64
+    assert sentence in called.error
+
+
+def test_advice_says_what_is_not_covered_and_what_it_costs() -> None:
+    out = " ".join(call("advise", "--detect-within", "30s", "--library", "8.1.0", *KERNEL,
+                        columns=200).out.split())
+    assert "brpop with redis-py 8.1.0, to notice within 30 s, on Linux 6.1 at 250 Hz" in out
+    assert "1. read_timeout: 29.9s, workload.block: 27s" in out
+    assert "the server stands still: never noticed" in out
+    assert "keepalive probes an idle hour" in out
+    assert "(the smallest set that covers most)" in out
+
+
+def test_advice_as_json_names_the_recommended_set() -> None:
+    told = json.loads(call("advise", "--detect-within", "30s", *KERNEL, "--json").out)
+    best = told["sets"][told["recommended"]]
+    assert {row["danger"] for row in best["coverage"] if row["within"]} == {
+        "idle", "request", "reply", "dial", "frozen", "zero_window"}
