@@ -28,7 +28,7 @@ name: timers
 client: {settings: {read_timeout: null, connect_timeout: null, retry: 0}}
 workload: {pattern: brpop, block: 0s, after_error: exit}
 faults: [{name: cut, at: blocked, do: blackhole}]
-hosts: {client: {net.ipv4.tcp_retries2: 4, net.ipv4.tcp_syn_retries: 2}}
+hosts: {client: {net.ipv4.tcp_retries2: 3, net.ipv4.tcp_syn_retries: 2}}
 matrix:
   client.settings:
     keepalive: {keepalive: {idle: 2s, interval: 1s, count: 3}}
@@ -37,10 +37,10 @@ matrix:
     idle: blocked
     request: request_in_flight
     opening: connecting
-duration: 11s
+duration: 16s
 """
 RTO = 0.2
-DOUBLED = [RTO * 2**count for count in range(5)]
+DOUBLED = [RTO * 2**count for count in range(4)]
 INVOLVED = {  # every timer that has to run before the client knows, s
     "keepalive.idle": [2, 1, 1, 1],
     "keepalive.request": DOUBLED,
