@@ -88,3 +88,36 @@ def test_the_shipped_consumer_runs_under_every_version(tmp_path: Path) -> None:
     assert done.code == 0, done.out[-3000:] + done.err
     for cell in home.cells().values():
         assert [one["fate"] for one in cell["messages"]] == ["delivered"] * 2, cell["id"]
+
+
+RETRIES = """
+name: retries
+client: {{kind: redis-py, settings: {{read_timeout: 400ms, keepalive: off, retry: 1}}}}
+workload: {{key: jobs, after_error: exit}}
+matrix:
+  client.python: [null, {names}]
+  client.mode: [sync, asyncio]
+  exclude: [{exclude}]
+duration: 3s
+"""
+
+
+@needs_lab
+def test_every_dial_is_told_also_when_the_library_repeats_a_command_by_itself(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    pythons = {name: interpreter(name) for name in VERSIONS}
+    excluded = [f"{{client.python: {pythons[name]}, client.mode: asyncio}}"
+                for name in VERSIONS if VERSIONS[name].startswith("3.")]
+    text = RETRIES.format(names=", ".join(pythons.values()), exclude=", ".join(excluded))
+    done = home.record(text, "--jobs", "4")
+    assert done.code == 0, done.out[-3000:] + done.err
+    recorded = list(home.out.glob("*/20*/cells/*/events.jsonl"))
+    assert len(recorded) >= 2
+    for path in recorded:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        said = [(row["what"], row["outcome"]) for row in rows if row["lane"] == "client.app"]
+        assert said.count(("call", "start")) == 1, path
+        assert said.count(("connect", "start")) == said.count(("connect", "ok")) == 2, path
+        assert said.count(("error", "fail")) == 1, path

@@ -35,27 +35,25 @@ def speaking_connection(voice: Voice, user_timeout: float | None, base: Any) -> 
     It sets TCP_USER_TIMEOUT (seconds) itself, because redis-py sets TCP options only with keepalive
     on.
     """
+    plain = getattr(base, _dialling(base))
 
-    class SpeakingConnection(base):  # type: ignore[misc]
-        def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            if self._sock is not None:
-                return super().connect(*args, **kwargs)
-            voice.say("connect", "start")
-            try:
-                result = super().connect(*args, **kwargs)
-            except Exception as error:
-                voice.say("connect", "fail", **describe(error))
-                raise
-            if self._sock is not None:
-                voice.say("connect", "ok", local=list(self._sock.getsockname()[:2]))
-            return result
+    def dial(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if self._sock is not None:
+            return plain(self, *args, **kwargs)
+        voice.say("connect", "start")
+        try:
+            result = plain(self, *args, **kwargs)
+        except Exception as error:
+            voice.say("connect", "fail", **describe(error))
+            raise
+        if self._sock is not None:
+            voice.say("connect", "ok", local=list(self._sock.getsockname()[:2]))
+        return result
 
+    class Speaking(base):  # type: ignore[misc]
         def _connect(self) -> Any:  # noqa: ANN401
             made = super()._connect()
-            if user_timeout is not None:
-                made.setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000)
-                )
+            _limit(made, user_timeout)
             return made
 
         def disconnect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -63,7 +61,7 @@ def speaking_connection(voice: Voice, user_timeout: float | None, base: Any) -> 
                 voice.say("disconnect")
             return super().disconnect(*args, **kwargs)
 
-    return SpeakingConnection
+    return type("SpeakingConnection", (Speaking,), {_dialling(base): dial})
 
 
 def speaking_asyncio_connection(
@@ -72,29 +70,26 @@ def speaking_asyncio_connection(
     base: Any,  # noqa: ANN401 - older versions have none
 ) -> Any:  # noqa: ANN401
     """The same for redis.asyncio (redis-py 4.2 and later)."""
+    plain = getattr(base, _dialling(base))
 
-    class SpeakingConnection(base):  # type: ignore[misc]
-        async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            if self.is_connected:
-                return await super().connect(*args, **kwargs)
-            voice.say("connect", "start")
-            try:
-                result = await super().connect(*args, **kwargs)
-            except Exception as error:
-                voice.say("connect", "fail", **describe(error))
-                raise
-            own = _socket_of(self)
-            if own is not None:
-                voice.say("connect", "ok", local=list(own.getsockname()[:2]))
-            return result
+    async def dial(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if self.is_connected:
+            return await plain(self, *args, **kwargs)
+        voice.say("connect", "start")
+        try:
+            result = await plain(self, *args, **kwargs)
+        except Exception as error:
+            voice.say("connect", "fail", **describe(error))
+            raise
+        own = _socket_of(self)
+        if own is not None:
+            voice.say("connect", "ok", local=list(own.getsockname()[:2]))
+        return result
 
+    class Speaking(base):  # type: ignore[misc]
         async def _connect(self) -> Any:  # noqa: ANN401
             result = await super()._connect()
-            own = _socket_of(self)
-            if own is not None and user_timeout is not None:
-                own.setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000)
-                )
+            _limit(_socket_of(self), user_timeout)
             return result
 
         async def disconnect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -102,7 +97,19 @@ def speaking_asyncio_connection(
                 voice.say("disconnect")
             return await super().disconnect(*args, **kwargs)
 
-    return SpeakingConnection
+    return type("SpeakingConnection", (Speaking,), {_dialling(base): dial})
+
+
+def _dialling(base: Any) -> str:  # noqa: ANN401
+    """The method that every way to a new connection leads through: from redis-py 6 on `connect` is
+    not it, because a command that is repeated passes it by.
+    """
+    return "connect_check_health" if hasattr(base, "connect_check_health") else "connect"
+
+
+def _limit(own: Any, user_timeout: float | None) -> None:  # noqa: ANN401 - a socket of either kind
+    if own is not None and user_timeout is not None:
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000))
 
 
 def _socket_of(connection: Any) -> Any:  # noqa: ANN401 - asyncio's TransportSocket
