@@ -15,13 +15,18 @@ import math
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
+
+SECOND: Final = 1_000_000_000
+"""In ns, the unit of every clock."""
+MILLISECOND: Final = 1_000_000
+"""In ns."""
 
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 _LONGEST = 366 * 86400.0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.cable.fault_run import FaultRun, Stage
 from netdiag.cable.reset import Resets
 from netdiag.cable.waiting import Signal
+from netdiag.faults.fate import HOSTS
 from netdiag.faults.trigger import PacketTrigger, PhaseTrigger
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.phases import PhaseReader
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netdiag.faults import Fault
-    from netdiag.faults.fate import Host
     from netdiag.faults.trigger import Trigger
     from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
     from netdiag.tcp.wire import Segment
 
-_HOSTS: Final[tuple[Host, Host]] = ("client", "server")
 _NONE: Final[dict[str | None, tuple[Occurrence, ...]]] = {}
 
 
@@ -106,7 +105,7 @@ class Core:
         dues = (one.due(self._start) for one in self._timed)
         self._due = min((due for due in dues if due is not None), default=None)
         self._certain = tuple(
-            not any(run.may_take(host) for run in self._faults) for host in reversed(_HOSTS)
+            not any(run.may_take(host) for run in self._faults) for host in reversed(HOSTS)
         )
         self._every_frame = any(run.governs for run in self._faults) or any(
             isinstance(trigger, PacketTrigger) for one in self._timed for trigger in one.pending
@@ -186,7 +185,7 @@ class Core:
             decision.notes += self._edges(run, t, number, decision)
             if waited and run.holds_its_packet:
                 decision.awaits.append(run.fault.name)
-        reason = run.take(_HOSTS[1 - side], governed=governed, own=met)
+        reason = run.take(HOSTS[1 - side], governed=governed, own=met)
         if reason is not None and decision.seen is not None:
             run.count(decision.seen)
         elif reason is not None:
@@ -230,7 +229,7 @@ class Core:
         for run in self._faults:
             for injection in run.injections():
                 self.settle()
-                side = _HOSTS.index(injection.to)
+                side = HOSTS.index(injection.to)
                 for frame in self._resets.towards(side):
                     made = parse_ethernet(frame)
                     if made is not None:  # that end's view: this connection is over

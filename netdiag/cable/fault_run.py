@@ -10,8 +10,10 @@ from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from netdiag.cable.waiting import SECOND, Waiting
-from netdiag.faults.fate import Drop
+from netdiag.cable.waiting import Waiting
+from netdiag.faults.fate import HOSTS, Drop
+from netdiag.faults.trigger import PhaseTrigger
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +106,8 @@ class FaultRun:
         self._met(t, waiting, number)
         if self._at is waiting:
             return waiting.trigger.takes_own_packet
-        return waiting.trigger.takes_own_packet or waiting.after > 0 or _is_phase(waiting)
+        is_phase = isinstance(waiting.trigger, PhaseTrigger)
+        return waiting.trigger.takes_own_packet or waiting.after > 0 or is_phase
 
     def event(self, t: int, name: str, fault: str | None) -> bool:
         """An event that may be the one it waits for; true when something began or ended."""
@@ -170,7 +173,7 @@ class FaultRun:
 
     def count(self, seen: Observation) -> None:
         """Count a frame that the fault took, by sender and label."""
-        self._taken[f"{('client', 'server')[seen.side]} {seen.label.text}"] += 1
+        self._taken[f"{HOSTS[seen.side]} {seen.label.text}"] += 1
 
     def count_other(self) -> None:
         """Count a frame that is not TCP."""
@@ -209,7 +212,3 @@ class FaultRun:
             "taken": dict(self._taken),
             "injected": self.made,
         }
-
-
-def _is_phase(waiting: Waiting) -> bool:
-    return hasattr(waiting.trigger, "phase")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.cable.arrivals import Arrivals
 from netdiag.cable.core import Core, Decision, Note
+from netdiag.units import MILLISECOND
 
 if TYPE_CHECKING:
     import socket
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
-_MILLISECOND: Final = 1_000_000
 _HOST_PATIENCE: Final = 1.0  # s; carrying a signal takes a fraction of a millisecond
 _NO_LINK: Final = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)  # the host has lost its link
 
@@ -97,7 +97,7 @@ class CableLoop:
         dues = [due for due in (self._core.due(), self._seen_due()) if due is not None]
         if not dues:
             return None
-        return max(0.0, (min(dues) - time.monotonic_ns()) / _MILLISECOND)
+        return max(0.0, (min(dues) - time.monotonic_ns()) / MILLISECOND)
 
     def _seen_due(self) -> int | None:
         return self._seen_at + _SEEN_EVERY if self._seen else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netdiag.faults.fate import HOSTS
 from netdiag.faults.trigger import (
     EventTrigger,
     PacketTrigger,
@@ -16,6 +17,7 @@ from netdiag.faults.trigger import (
     TimeTrigger,
 )
 from netdiag.tcp.labels import BY_NAME, matches
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from netdiag.faults.trigger import Trigger
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
-
-_SENDERS = ("client", "server")
-SECOND = 1_000_000_000
 
 
 class Waiting:
@@ -56,9 +55,7 @@ class Waiting:
         if isinstance(trigger, PacketTrigger):
             asked = BY_NAME[trigger.label]
             return (
-                _SENDERS[seen.side] == trigger.from_
-                and matches(asked, seen.label)
-                and self._count()
+                HOSTS[seen.side] == trigger.from_ and matches(asked, seen.label) and self._count()
             )
         if isinstance(trigger, PhaseTrigger):
             here = any(one.phase == trigger.phase for one in phases.get(trigger.command, ()))

@@ -7,10 +7,12 @@ them, so what a fault does can be tested without a network.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Host = Literal["client", "server"]
 """Who a frame is going to."""
+HOSTS: Final[tuple[Host, Host]] = ("client", "server")
+"""By side: 0 the client's, 1 the server's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import select
-import signal
 import socket
 import tempfile
 import time
@@ -26,13 +24,15 @@ from netdiag.clients.apart import version_in
 from netdiag.clients.start import client_main, kind_of, library_version
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
-from netdiag.process import CANNOT_RUN, Child, fork, how_it_ended
+from netdiag.process import Child, fork
 from netdiag.run.hosts import own_group
-from netdiag.run.loop import MILLISECOND, SECOND
+from netdiag.run.last_words import server_ended
+from netdiag.run.mains import in_own_group, printing_to, with_a_limit
 from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin, dial_unix
 from netdiag.servers.redis import PORT, SOCKET, doze
 from netdiag.servers.start import server_main
+from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,6 @@ _SERVER_READY = 10 * SECOND
 _RETRY = 5 * MILLISECOND
 _VERSION_TOLD = 30.0  # s
 _LONGEST_VERSION = 4096
-_LONGEST_LOG = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class Bench:
                 log=log,
                 unhurried=self.virtual,
             )
-            server = self.lab.start(SERVER, _in_own_group(main), "server")
+            server = self.lab.start(SERVER, in_own_group(main), "server")
         finally:
             os.close(log)
         self.undo.callback(server.kill)
@@ -186,8 +185,7 @@ class Bench:
             raise LabError(server_ended(server, log)) from err
         if time.monotonic_ns() > limit:
             raise LabError(
-                "the server did not listen within 10 s; "
-                "see logs/server.log of the cell"
+                "the server did not listen within 10 s; see logs/server.log of the cell"
             ) from err
 
     def client(self) -> tuple[Child, int]:
@@ -208,7 +206,7 @@ class Bench:
                 events=writing,
                 apart=self.lab.apart,
             )
-            client = self.lab.start(CLIENT, _in_own_group(_with_a_limit(main)), "client")
+            client = self.lab.start(CLIENT, in_own_group(with_a_limit(main)), "client")
         finally:
             os.close(writing)
             os.close(log)
@@ -229,7 +227,7 @@ class Bench:
         if not ask:
             return None
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
-            main = _saying(ask, said.fileno(), errors.fileno())
+            main = printing_to(ask, said.fileno(), errors.fileno())
             asked = self.lab.start(CLIENT, main, "version")
             if not select.select([asked.pidfd], [], [], _VERSION_TOLD)[0]:
                 asked.kill()
@@ -240,20 +238,6 @@ class Bench:
     def _log(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         return os.open(self.files.logs / name, flags, 0o644)
-
-
-def _saying(words: Sequence[str], said: int, errors: int) -> Callable[[], int]:
-    """Run a program for what it prints on standard output."""
-
-    def main() -> int:
-        os.dup2(said, 1)
-        os.dup2(errors, 2)
-        try:
-            os.execvpe(words[0], list(words), dict(os.environ))  # noqa: S606 - no shell is meant
-        except OSError:
-            return CANNOT_RUN
-
-    return main
 
 
 def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
@@ -276,45 +260,3 @@ def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
         "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
         **{name: own[name] for name in sorted(workload.own_settings)},
     }
-
-
-def _in_own_group(main: Callable[[], int]) -> Callable[[], int]:
-    """The same as the leader of a process group, so that a fault reaches all that it starts."""
-
-    def leading() -> int:
-        os.setpgid(0, 0)
-        return main()
-
-    return leading
-
-
-def _with_a_limit(main: Callable[[], int]) -> Callable[[], int]:
-    """The same with a limit on what it can write to a file: a client that babbles fills no disk."""
-
-    def limited() -> int:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # its write fails then, and it lives on
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if most == resource.RLIM_INFINITY or most > _LONGEST_LOG:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (_LONGEST_LOG, most))
-        return main()
-
-    return limited
-
-
-def server_ended(server: Child, log: Path) -> str:
-    """A sentence for a server that is not there any more: how it ended and what it said last."""
-    said = last_line(log)
-    last = f": {said}" if said else " and said nothing"
-    return f"the server ended ({how_it_ended(server.wait())}){last}; see logs/server.log"
-
-
-def last_line(path: Path) -> str:
-    """The last line that a program printed, safe for a terminal; empty when there is none."""
-    try:
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - 4096))
-            lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
-    last = lines[-1] if lines else ""
-    return "".join(c if c.isprintable() else " " for c in last)[:300]

@@ -16,13 +16,14 @@ from netdiag.errors import LabError
 from netdiag.run.acts import EngineActs
 from netdiag.run.bench import Bench
 from netdiag.run.hosts import HostFaults
-from netdiag.run.loop import SECOND, Loop
+from netdiag.run.loop import Loop
 from netdiag.run.produce import Producer
 from netdiag.run.recorder import Recorder
 from netdiag.run.requeue import Requeue
 from netdiag.run.server import ServerSide
 from netdiag.run.strand import Strand
 from netdiag.run.watch import BacklogWatch, Pace, ServerWatch
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,9 +201,9 @@ class CellRun:
         if any(client.kind == "service" for client in self._cell.clients.values()):
             self._backlog = BacklogWatch(watching, self._recorder, workload.key)
         if workload.reaper is not None and "processing" in workload.own_settings:
-            Requeue(
-                self._producing, self._loop, self._recorder, names=workload.names
-            ).every(workload.reaper)
+            Requeue(self._producing, self._loop, self._recorder, names=workload.names).every(
+                workload.reaper
+            )
 
     def _slow_tick(self) -> None:
         self._look()

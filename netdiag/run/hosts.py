@@ -189,9 +189,7 @@ class HostFaults:
         known = self._faults.get(fault)
         return None if known is None else known.host
 
-    def carry_out(
-        self, fault: str, edge: str, program: Program, then: Callable[[], None]
-    ) -> None:
+    def carry_out(self, fault: str, edge: str, program: Program, then: Callable[[], None]) -> None:
         """Do to the program what the fault orders at this edge; `then` is called when it is done,
         at once or, where the engine must be asked, later.
         """

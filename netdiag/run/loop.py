@@ -11,11 +11,10 @@ import select
 import time
 from typing import TYPE_CHECKING
 
+from netdiag.units import MILLISECOND
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SECOND = 1_000_000_000
-MILLISECOND = 1_000_000
 
 
 class Loop:

@@ -11,14 +11,15 @@ import time
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
-from netdiag.run.loop import SECOND, Loop
 from netdiag.servers.queues import QUEUES, text, words
 from netdiag.tcp.resp import ErrorReply
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netdiag.recording import Json
+    from netdiag.run.loop import Loop
     from netdiag.run.recorder import Recorder
     from netdiag.scenario.workload import Workload
     from netdiag.servers.admin import Admin, Answer
@@ -29,9 +30,7 @@ _PATIENCE = 5 * SECOND
 class Producer:
     """Pushes what each entry asks for, from the moment its signal comes."""
 
-    def __init__(
-        self, admin: Admin, loop: Loop, recorder: Recorder, *, workload: Workload
-    ) -> None:
+    def __init__(self, admin: Admin, loop: Loop, recorder: Recorder, *, workload: Workload) -> None:
         self._admin = admin
         self._loop = loop
         self._recorder = recorder

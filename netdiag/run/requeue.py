@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from netdiag.run.loop import SECOND, Loop
 from netdiag.servers.queues import texts
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from netdiag.run.loop import Loop
     from netdiag.run.recorder import Recorder
     from netdiag.scenario.workload import Reaper
     from netdiag.servers.admin import Admin, Answer

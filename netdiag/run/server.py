@@ -10,17 +10,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from netdiag.run.bench import last_line, server_ended
 from netdiag.run.hosts import Program
-from netdiag.run.loop import MILLISECOND, SECOND, Loop
+from netdiag.run.last_words import last_line, server_ended
 from netdiag.servers.queues import text
 from netdiag.tcp.resp import ErrorReply
+from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netdiag.process import Child
     from netdiag.run.bench import Bench
+    from netdiag.run.loop import Loop
     from netdiag.run.recorder import Recorder
     from netdiag.servers.admin import Admin, Answer
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from netdiag.lab import SERVER, SIDE_NAMES
 from netdiag.process import how_it_ended
 from netdiag.run.acts import EngineActs
-from netdiag.run.bench import last_line
 from netdiag.run.hosts import HostFaults, Program
+from netdiag.run.last_words import last_line
 from netdiag.run.listen import ClientVoice
-from netdiag.run.loop import MILLISECOND, Loop
 from netdiag.run.watch import GONE, SleepWatch, SocketWatch
+from netdiag.units import MILLISECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdiag.lab import Side
     from netdiag.process import Child
     from netdiag.run.bench import Bench
+    from netdiag.run.loop import Loop
     from netdiag.run.recorder import Recorder
 
 _FALLS_ASLEEP = 50 * MILLISECOND

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Lab, Side
-from netdiag.run.loop import MILLISECOND, SECOND, Loop
 from netdiag.run.sockets import DESTROY_GROUPS, Endpoint, SocketView, ask, deaths
 from netdiag.run.syscalls import describe
 from netdiag.servers.admin import Admin, Answer, client_rows
+from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from socket import socket
 
     from netdiag.recording import Json
+    from netdiag.run.loop import Loop
     from netdiag.run.recorder import Recorder
 
 _SLOW_CLOCK = SECOND

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from netdiag.run.loop import MILLISECOND, Loop
+from netdiag.run.loop import Loop
+from netdiag.units import MILLISECOND
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from pyroute2.iproute.linux import IPRoute
 from netdiag.lab import CLIENT
 from netdiag.process import fork
 from netdiag.recording import read_events
-from netdiag.run.loop import MILLISECOND, SECOND, Loop
+from netdiag.run.loop import Loop
 from netdiag.run.recorder import Recorder
 from netdiag.run.watch import GONE, ServerWatch, SleepWatch, SocketWatch
+from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
