@@ -1,0 +1,89 @@
+"""A team's compose file becomes a stack of a run: what is kept, and what must go."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from netdiag.errors import LabError
+from netdiag.lab.docker import RUN_LABEL
+from netdiag.lab.docker.isolate import isolate
+
+TEAM = {
+    "version": "3.8",
+    "name": "shop",
+    "services": {
+        "redis": {
+            "image": "redis:7", "container_name": "prod-redis", "ports": ["6379:6379"],
+            "labels": ["team=shop"], "volumes": ["data:/data", "/etc/hosts:/etc/hosts:ro"],
+            "networks": {"back": {"aliases": ["cache"], "ipv4_address": "10.1.2.3"}},
+            "healthcheck": {"test": ["CMD", "redis-cli", "ping"]},
+        },
+        "worker": {"build": {"context": "/srv/shop"}, "command": ["celery"],
+                   "depends_on": {"redis": {"condition": "service_healthy"}}},
+    },
+    "networks": {"back": {"external": True, "name": "prod", "ipam": {"config": [{}]}}},
+    "volumes": {"data": {"external": True, "name": "prod-data"}},
+}
+
+
+def stack(ip: int = 4, team: dict | None = None) -> dict:
+    return isolate(team or TEAM, run="r1", project="p1", home="shop", ip=ip)
+
+
+def test_images_commands_checks_and_dependencies_stay():
+    made = stack()["services"]
+    assert made["redis"]["image"] == "redis:7"
+    assert made["redis"]["healthcheck"] == TEAM["services"]["redis"]["healthcheck"]
+    assert made["redis"]["volumes"] == ["data:/data", "/etc/hosts:/etc/hosts:ro"]
+    assert made["worker"]["command"] == ["celery"]
+    assert made["worker"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+
+
+def test_a_service_that_is_built_has_the_image_that_compose_would_give_it():
+    worker = stack()["services"]["worker"]
+    assert (worker["image"], "build" in worker) == ("shop_worker", False)
+
+
+def test_every_object_carries_the_run():
+    made = stack()
+    held = [*made["services"].values(), *made["networks"].values(), *made["volumes"].values()]
+    assert all(one["labels"][RUN_LABEL] == "r1" for one in held)
+    assert made["services"]["redis"]["labels"]["team"] == "shop"
+
+
+def test_nothing_reaches_the_machine_or_another_stack():
+    made = stack()
+    redis = made["services"]["redis"]
+    assert not {"ports", "container_name"} & redis.keys()
+    assert redis["networks"]["back"] == {"aliases": ["cache"]}
+    assert all(net["internal"] for net in made["networks"].values())
+    assert not any({"external", "name"} & one.keys()
+                   for one in (*made["networks"].values(), *made["volumes"].values()))
+    assert not {"version", "name"} & made.keys()
+
+
+def test_services_without_networks_meet_in_the_default_one():
+    assert set(stack()["networks"]) == {"back", "default"}
+
+
+def test_with_ipv6_every_network_has_a_prefix_of_its_own():
+    first = stack(6)["networks"]
+    other = isolate(TEAM, run="r1", project="p2", home="shop", ip=6)["networks"]
+    prefixes = {net["ipam"]["config"][0]["subnet"] for net in (*first.values(), *other.values())}
+    assert len(prefixes) == 4
+    assert all(prefix.startswith("fd") and prefix.endswith("::/64") for prefix in prefixes)
+
+
+def test_a_service_on_the_machines_own_network_is_refused_with_its_name():
+    team = copy.deepcopy(TEAM)
+    team["services"]["worker"]["network_mode"] = "host"
+    with pytest.raises(LabError, match="'worker' has network_mode 'host'"):
+        stack(team=team)
+
+
+def test_what_the_team_wrote_is_not_changed():
+    before = copy.deepcopy(TEAM)
+    stack(6)
+    assert before == TEAM
