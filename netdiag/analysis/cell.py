@@ -140,7 +140,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         beliefs=four_beliefs(about, sockets, wire, moments) if about is not None else (),
         beliefs_at=about or "",
         packets=dict(sorted(wire.counts().items())),
-        reach=reach(wire, moments, began, healed),
+        reach=reach(wire, moments, (began, healed), about),
         predicted=foretold,
         unpredicted=unforetold,
         verdicts=verdicts,

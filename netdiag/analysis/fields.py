@@ -32,7 +32,7 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "beliefs": "What each observer holds for true at the end.",
         "beliefs_at": "The connection that `beliefs` speaks of: the client's address and port.",
         "packets": "Label -> how many packets their senders sent with it.",
-        "reach": "What the client sent while the first fault lasted; null: no fault began.",
+        "reach": "What the client sent while the fault lasted; null: no fault began.",
         "predicted": "What the settings alone foretold, beside what was measured.",
         "unpredicted": "What the settings alone do not tell, a sentence each.",
         "verdicts": "One for each expectation, in the scenario's order.",

@@ -195,7 +195,7 @@ class Belief:
 
 @dataclass(frozen=True)
 class Reach:
-    """What the client sent while the fault lasted, and what became of its peer's link."""
+    """What the client sent on its connection while the fault lasted, and what became of links."""
 
     probes: int
     answered: int

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 _RETRANSMISSIONS = ("rto_retransmission", "tail_loss_probe", "syn_retransmission")
 
 
-def reach(wire: WireLog, moments: Moments, began: int | None, healed: int | None) -> Reach | None:
-    """What the client sent from the fault's beginning (ns) to its healing, or to the cell's end.
-
-    None when no fault began.
+def reach(
+    wire: WireLog, moments: Moments, lasted: tuple[int | None, int | None], about: str | None
+) -> Reach | None:
+    """What the client sent on the connection `about` while the fault lasted: from its beginning
+    (ns) to its healing, or to the cell's end. None when no fault began.
     """
+    began, healed = lasted
     if began is None:
         return None
     end = healed if healed is not None else moments.end
-    sent = [one for one in wire.frames if one.injected is None and began < one.t <= end]
+    sent = [
+        one
+        for one in wire.frames
+        if one.injected is None and one.client == about and began < one.t <= end
+    ]
     asked = [one for one in wire.neighbours if began < one.t <= end]
     own = [frame for frame in sent if frame.side == 0]
     return Reach(

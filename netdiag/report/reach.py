@@ -82,7 +82,7 @@ def _server(cell: CellAnalysis) -> str:
     if held is None:
         return "-"
     since = f" since {held.since:+.2f} s" if held.since is not None else ""
-    return f"{plain(held.text)}{since}"
+    return f"{plain(held.text.partition(' (')[0])}{since}"
 
 
 def reach_table(rows: tuple[ReachRow, ...], ink: Ink) -> Table:

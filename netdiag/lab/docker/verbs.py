@@ -45,10 +45,10 @@ def _joined(container: Container, before: Attachment) -> str:
     place = container.networks.get(before.name)
     if place is None or not _address(place):
         raise LabError(f"{container.name} has no link in {before.name}")
-    mac = "same" if place.mac == before.mac else "another"
+    mac = "" if place.mac == before.mac else ", with another hardware address"
     if _address(place) == _address(before):
-        return f"a new link, with the same address {_address(place)} and the {mac} hardware address"
-    return f"a new link, with another address: {_address(place)}, not {_address(before)}"
+        return f"a new link, {_address(place)} came back{mac}"
+    return f"a new link, {_address(place)} and not {_address(before)} as before{mac}"
 
 
 def _paused(container: Container, _: Attachment) -> str:

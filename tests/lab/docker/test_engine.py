@@ -62,11 +62,11 @@ BEFORE = Attachment("n", "n", "10.0.0.2", "", "02:42:00:00:00:02")
 
 @pytest.mark.parametrize(("verb", "after", "told"), [
     ("network_disconnect", container(), "no link any more, 10.0.0.2 is free"),
-    ("network_connect", container(n="10.0.0.2"), "with the same address 10.0.0.2 and the same"),
-    ("network_connect", container(n="10.0.0.9"), "another address: 10.0.0.9, not 10.0.0.2"),
+    ("network_connect", container(n="10.0.0.2"), "a new link, 10.0.0.2 came back"),
+    ("network_connect", container(n="10.0.0.9"), "a new link, 10.0.0.9 and not 10.0.0.2 as before"),
     ("pause", container("paused"), "paused"),
     ("kill", container("exited"), "exited with code 137"),
-    ("restart", container(n="10.0.0.2"), "started anew: a new link, with the same address"),
+    ("restart", container(n="10.0.0.2"), "started anew: a new link, 10.0.0.2 came back"),
 ])
 def test_what_the_engine_says_afterwards_is_the_proof(verb, after, told):
     assert told in VERBS[verb].seen(after, BEFORE)
