@@ -96,4 +96,5 @@ class PhpRedisClient:
         return self.settings.timeouts
 
 
-PHPREDIS_PATTERNS = frozenset({"brpop", "blpop", "bzpopmin", "blmove", "xreadgroup", "request"})
+PHPREDIS_PATTERNS = frozenset(
+    {"brpop", "blpop", "bzpopmin", "blmove", "xreadgroup", "subscribe", "request"})

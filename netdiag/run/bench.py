@@ -22,13 +22,13 @@ from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
 from netdiag.clients.apart import version_in
 from netdiag.clients.start import client_main, kind_of, library_version
+from netdiag.clients.task import workload_json
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork
 from netdiag.run.hosts import own_group
 from netdiag.run.last_words import server_ended
 from netdiag.run.mains import in_own_group, printing_to, with_a_limit
-from netdiag.scenario.workload import Pause
 from netdiag.servers.admin import Admin, dial_unix
 from netdiag.servers.redis import PORT, SOCKET, doze
 from netdiag.servers.start import server_main
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 
     from netdiag.catalogue.clients import Client
     from netdiag.faults import Fault
-    from netdiag.recording import CellFiles, Json
+    from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
-    from netdiag.scenario.workload import Workload
 
 _SERVER_READY = 10 * SECOND
 _RETRY = 5 * MILLISECOND
@@ -238,25 +237,3 @@ class Bench:
     def _log(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         return os.open(self.files.logs / name, flags, 0o644)
-
-
-def workload_json(workload: Workload, *, consumer: str) -> dict[str, Json]:
-    """The part of the workload that the client needs to know, as the contract has it."""
-    after, names = workload.after_error, workload.names
-    reaper = workload.reaper
-    own: dict[str, Json] = {
-        "processing": names["processing"],
-        "group": names["group"],
-        "reaper": None if reaper is None else {"idle": reaper.idle},
-        "pool": workload.pool or 1,
-        "every": workload.every or (1.0 if "pool" in workload.own_settings else None),
-    }
-    return {
-        "pattern": workload.pattern,
-        "key": workload.key,
-        "consumer": consumer,
-        "block": workload.block,
-        "work": workload.work,
-        "after_error": {"pause": after.pause} if isinstance(after, Pause) else "exit",
-        **{name: own[name] for name in sorted(workload.own_settings)},
-    }

@@ -112,7 +112,21 @@ matrix:
   exclude: [{client.settings.keepalive: off, hosts.client: default}]
 duration: 56s
 """
-SCENARIOS = (BLOCKED, AGAIN, CONNECTING, IN_FLIGHT, HEALED, PCONNECT, KEEPALIVE)
+PATTERNS = """
+name: patterns
+client: {kind: phpredis, settings: {read_timeout: null}}
+workload: {key: jobs, produce: [{at: 800ms, count: 2}]}
+matrix:
+  workload:
+    brpop: {pattern: brpop}
+    blpop: {pattern: blpop}
+    bzpopmin: {pattern: bzpopmin}
+    blmove: {pattern: blmove}
+    xreadgroup: {pattern: xreadgroup, block: 1s, reaper: {idle: 1s}}
+    subscribe: {pattern: subscribe}
+duration: 2s
+"""
+SCENARIOS = (PATTERNS, BLOCKED, AGAIN, CONNECTING, IN_FLIGHT, HEALED, PCONNECT, KEEPALIVE)
 
 
 @dataclass(frozen=True)
@@ -170,6 +184,16 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Seen]:
             name = scenario if root.name == scenario else f"{scenario}.{root.name}"
             found[name] = seen(CellFiles(root))
     return found
+
+
+@pytest.mark.parametrize("pattern", [
+    "brpop", "blpop", "bzpopmin", "blmove", "xreadgroup", "subscribe"])
+def test_every_pattern_is_followed_to_its_end(cells, pattern):
+    said = [(one["what"], one["data"]["id"]) for one in cells[f"patterns.{pattern}"].app
+            if "id" in one["data"]]
+    ends = ["acknowledged"] if pattern in ("blmove", "xreadgroup") else []
+    words = ["got", "processed", *ends]
+    assert said == [(word, message) for message in ("m1", "m2") for word in words]
 
 
 READ_ERROR = "read error on connection to 10.0.0.2:6379"

@@ -89,3 +89,20 @@ def test_a_file_that_cannot_be_read_is_one_sentence(path: str, what: str) -> Non
         load(path)
     assert what in str(refusal.value)
     assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(("workload", "told"), [
+    ("{pattern: brpop, reaper: {idle: 5s}}",
+     "the pattern brpop has no 'reaper'; it belongs to blmove and xreadgroup"),
+    ("{pattern: brpop, pool: 2}", "the pattern brpop has no 'pool'; it belongs to request"),
+    ("{pattern: xreadgroup, processing: p}",
+     "the pattern xreadgroup has no 'processing'; it belongs to blmove"),
+    ("{pattern: xreadgroup, reaper: {idle: 5s}}",
+     "a consumer that waits for ever never claims what others left; give it 'block: 5s'"),
+    ("{pattern: request, produce: [{count: 1}]}",
+     "the pattern request makes its messages itself; leave 'produce' out"),
+    ("{pattern: blmove, reaper: {idle: 0}}", "0 is no time to wait; write one such as 5s"),
+])
+def test_a_pattern_has_its_own_settings_and_no_others(workload: str, told: str) -> None:
+    [line] = lines(f"name: a\nworkload: {workload}\n")
+    assert line.endswith(told)

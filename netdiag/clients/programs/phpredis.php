@@ -128,6 +128,15 @@ function once(Redis $redis, array $w): void
     $taken ? done($redis, $w, $taken) : say('return', 'ok');
 }
 
+/* phpredis keeps the loop of a subscription to itself; only an error ends it. */
+function listen(Redis $redis, array $w): void
+{
+    say('call', 'start', ['command' => 'SUBSCRIBE']);
+    $redis->subscribe([$w['key']], function (Redis $redis, string $channel, string $message) use ($w): void {
+        done($redis, $w, [[null, $message]]);
+    });
+}
+
 /* One request as PHP makes it: an object of its own, which goes away at the request's end. */
 function request(array $task, array $settings, array $w): void
 {
@@ -153,7 +162,7 @@ while (true) {
             continue;
         }
         $redis ??= dial($task, $settings);
-        once($redis, $workload);
+        $workload['pattern'] === 'subscribe' ? listen($redis, $workload) : once($redis, $workload);
     } catch (RedisException $error) {
         say('error', 'fail', describe($error));
         if ($bare && $pause === null) {
