@@ -23,6 +23,9 @@ from netdiag.errors import LabError
 PACKAGES: Final = {"redis-py": "redis"}
 """Kind of client -> its package on PyPI."""
 
+ALONE: Final = "-E"
+"""Python's option that keeps our own PYTHONPATH out of another environment."""
+
 _NAME: Final = re.compile(r"([a-z][a-z-]{0,31})==([0-9][0-9A-Za-z.]{0,31})")
 _ABOUT: Final = "netdiag.json"
 _ADD: Final = "netdiag clients add"
@@ -92,10 +95,10 @@ def add(named: str) -> Environment:
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
         _run("the environment cannot be made", sys.executable, "-m", "venv", str(directory))
         python = str(directory / "bin" / "python")
-        quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
-        _run(f"{package} cannot be installed", python, "-m", "pip", "install", *quiet, package)
+        pip = (python, ALONE, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+        _run(f"{package} cannot be installed", *pip, "install", package)
         told = _run(
-            f"{package} cannot be imported", python, "-c",
+            f"{package} cannot be imported", python, ALONE, "-c",
             "import redis, platform; print(redis.__version__, platform.python_version())",
         )  # fmt: skip
         made = Environment(named, *told.split())
@@ -125,7 +128,9 @@ def _package(named: str) -> str:
 def _run(wrong: str, *argv: str) -> str:
     """What a program prints. Raises LabError with its last line."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
     except OSError as err:
         raise LabError(f"{wrong}: {err.strerror}") from err
     if done.returncode:

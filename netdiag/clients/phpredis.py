@@ -51,7 +51,11 @@ def _versions() -> tuple[str, str]:
         raise LabError(f"a phpredis client needs PHP's command line; {_INSTALL}")
     try:
         asked = subprocess.run(
-            [php, "-r", _ASK], capture_output=True, timeout=_PATIENCE, check=False
+            [php, "-r", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
         )
         own, extension = json.loads(asked.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError) as err:

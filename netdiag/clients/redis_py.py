@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netdiag.clients.apart import HERE, Apart, package
-from netdiag.clients.environments import interpreter
+from netdiag.clients.environments import ALONE, interpreter
 from netdiag.errors import LabError
 from netdiag.process import settle
 
@@ -52,7 +52,11 @@ def _version_of(python: str, named: str) -> str:
     """Ask the interpreter. Raises LabError when it has no redis-py."""
     try:
         asked = subprocess.run(
-            [python, "-c", _ASK], capture_output=True, timeout=_PATIENCE, check=False
+            [python, ALONE, "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
         )
         return str(json.loads(asked.stdout))
     except (OSError, subprocess.TimeoutExpired, ValueError) as err:
@@ -71,7 +75,7 @@ def apart(client: RedisPyClient) -> Apart:
 def main(client: RedisPyClient, start: Start) -> int:
     """Consume in this process, or become the script."""
     if client.python is not None:
-        return start.execute(interpreter(client.python), str(_SCRIPT))
+        return start.execute(interpreter(client.python), ALONE, "-B", str(_SCRIPT))
     from netdiag.clients.programs.redis_py.driving import consume  # noqa: PLC0415
     from netdiag.clients.programs.redis_py.voice import Voice  # noqa: PLC0415
 
