@@ -14,6 +14,8 @@ from netdiag.analysis.model import Notice
 from netdiag.analysis.moments import by_fault, halted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netdiag.analysis.moments import Moments
     from netdiag.recording import Event
 
@@ -159,8 +161,15 @@ def asleep(moments: Moments) -> tuple[str, int] | None:
     last = moments.last("client.app", "sleep")
     if last is None or halted(moments, "client") is not None or not last.data.get("syscall"):
         return None
-    fd = last.data.get("fd")
-    return f"{last.data['syscall']}({f'fd {fd}' if fd is not None else ''})", last.t
+    return call_text(last.data), last.t
+
+
+def call_text(sleep: Mapping[str, Any]) -> str:
+    """The data of a `sleep` event in words: `recvfrom(fd 5)`, or where the kernel names no call
+    (a guest's), `a system call`.
+    """
+    name, fd = str(sleep["syscall"]), sleep.get("fd")
+    return name if " " in name else f"{name}({f'fd {fd}' if fd is not None else ''})"
 
 
 def false_timeouts(moments: Moments, began: int | None) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from netdiag.analysis.client import call_text
 from netdiag.analysis.model import Entry
 from netdiag.tcp.wire import FIN
 
@@ -208,9 +209,9 @@ def _docker(data: dict[str, Any], outcome: str) -> Told:
 
 def _sleep(data: dict[str, Any], outcome: str) -> Told:
     del outcome
-    fd = f"fd {data['fd']}" if data.get("fd") is not None else ""
-    name = data.get("syscall")
-    return (f"asleep in {name}({fd})", "/proc/PID/syscall", 1) if name else ("running", "", 2)
+    if not data.get("syscall"):
+        return "running", "", 2
+    return f"asleep in {call_text(data)}", f"/proc/PID/{data.get('told_by', 'syscall')}", 1
 
 
 _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {

@@ -57,6 +57,7 @@ _GENERIC: Final = {
     260: "wait4",
     426: "io_uring_enter",
 }
+_UNNAMED: Final = "a system call"
 _TABLES: Final = {"x86_64": _X86_64, "aarch64": _GENERIC, "riscv64": _GENERIC}
 _ON_DESCRIPTOR: Final = frozenset(
     {
@@ -87,3 +88,23 @@ def describe(line: str, machine: str | None = None) -> dict[str, Json]:
     if name in _ON_DESCRIPTOR and len(words) > 1:
         return {"syscall": name, "fd": int(words[1], 16)}
     return {"syscall": name}
+
+
+def asleep(status: str) -> dict[str, Json]:
+    """/proc/PID/status, where a kernel names no system calls (User-Mode Linux): whether it sleeps.
+
+    Source: proc(5).
+    """
+    state = _field(status, "State")[:1]
+    name = _UNNAMED if state in ("S", "D") else None
+    return {"syscall": name, "told_by": "status"}
+
+
+def sleeps(status: str) -> str:
+    """What is another text whenever the process has slept anew, by /proc/PID/status."""
+    return f"{_field(status, 'State')[:1]} {_field(status, 'voluntary_ctxt_switches')}"
+
+
+def _field(status: str, name: str) -> str:
+    found = (line.partition(":") for line in status.splitlines())
+    return next((value.strip() for key, _, value in found if key == name), "")

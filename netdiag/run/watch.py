@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Lab, Side
 from netdiag.run.sockets import DESTROY_GROUPS, Endpoint, SocketView, ask, deaths
-from netdiag.run.syscalls import describe
+from netdiag.run.syscalls import asleep, describe, sleeps
 from netdiag.servers.admin import Admin, Answer, client_rows
 from netdiag.units import MILLISECOND, SECOND
 
@@ -237,18 +237,26 @@ class BacklogWatch:
 
 class SleepWatch:
     """The system call in which the client's main thread sleeps (/proc/PID/syscall), recorded on
-    change.
+    change; where the kernel names none (a guest's), that it sleeps (/proc/PID/status).
     """
 
     def __init__(self, pid: int, recorder: Recorder) -> None:
-        self._files = Path(f"/proc/{pid}/syscall")
+        self._files = Path(f"/proc/{pid}")
         self._recorder = recorder
         self._last: str | None = None
 
     def look(self) -> None:
         """Read it now; a process that has ended has nothing to say."""
         with contextlib.suppress(OSError):
-            line = self._files.read_text(encoding="ascii").strip()
+            line, said = self._read()
             if line and line != self._last:
                 self._last = line
-                self._recorder.record("client.app", "sleep", "info", describe(line))
+                self._recorder.record("client.app", "sleep", "info", said)
+
+    def _read(self) -> tuple[str, dict[str, Json]]:
+        try:
+            line = (self._files / "syscall").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            status = (self._files / "status").read_text(encoding="utf-8", errors="replace")
+            return sleeps(status), asleep(status)
+        return line, describe(line)

@@ -65,6 +65,8 @@ def listed(t: float, *clients: str) -> Event:
     param("the application", [], ("not seen asleep", None), id="not asleep"),
     param("the application", [event(3, "client.app", "sleep", syscall="recvfrom", fd=3), *BOTH],
           ("asleep in recvfrom(fd 3)", 3), id="asleep"),
+    param("the application", [event(3, "client.app", "sleep", syscall="a system call"), *BOTH],
+          ("asleep in a system call", 3), id="asleep where the kernel names no call"),
     param("the application", [event(3, "client.app", "exit", "fail", code=1)],
           ("ended with code 1", 3), id="ended"),
     param("the server", [], ("CLIENT LIST never had it", None), id="never listed"),

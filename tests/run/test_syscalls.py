@@ -12,7 +12,7 @@ import pytest
 from pytest import param
 
 from netdiag.process import fork
-from netdiag.run.syscalls import describe
+from netdiag.run.syscalls import asleep, describe, sleeps
 
 LINES = [
     param("45 0x5 0x7f 0x1000 0x0 0x0 0x0 0x7ffd 0x7fcc", "x86_64", "recvfrom", 5, id="recvfrom"),
@@ -78,3 +78,25 @@ def until_it_sleeps(pid: int) -> dict[str, object]:
         if found["syscall"] in ("recvfrom", "poll", "ppoll"):
             return dict(found)
         os.sched_yield()
+
+
+STATUS = "Name:\tphp\nState:\t{state}\nvoluntary_ctxt_switches:\t{slept}\n"
+SLEEPING = STATUS.format(state="S (sleeping)", slept=7)
+
+
+@pytest.mark.parametrize(
+    ("state", "syscall"),
+    [("S (sleeping)", "a system call"), ("D (disk sleep)", "a system call"), ("R (running)", None)],
+)
+def test_where_no_call_is_named_the_state_tells_whether_it_sleeps(state, syscall):
+    told = asleep(STATUS.format(state=state, slept=1))
+    assert told == {"syscall": syscall, "told_by": "status"}
+
+
+def test_a_process_that_has_slept_anew_is_told_from_one_that_sleeps_on():
+    assert sleeps(SLEEPING) == sleeps(SLEEPING)
+    assert sleeps(SLEEPING) != sleeps(STATUS.format(state="S (sleeping)", slept=8))
+
+
+def test_a_status_that_tells_nothing_is_no_sleep():
+    assert asleep("") == {"syscall": None, "told_by": "status"}
