@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from pytest import param
 
-from netdiag.catalogue import ExecClient, Keepalive, RedisPyClient, RedisPySettings
+from netdiag.catalogue import (
+    CLIENTS,
+    SERVERS,
+    ExecClient,
+    Keepalive,
+    RedisPyClient,
+    RedisPySettings,
+)
 from netdiag.clients.start import client_main, library_version, settings_json
 from netdiag.errors import LabError
 from netdiag.process import fork
@@ -123,3 +132,20 @@ def test_a_missing_program_is_a_sentence_before_anything_starts():
 
 def test_the_shipped_client_tells_its_librarys_version():
     assert str(library_version(RedisPyClient())).count(".") >= 1
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_every_client_of_the_catalogue_has_its_file(name):
+    found = importlib.import_module(f"netdiag.clients.{name.replace('-', '_')}")
+    for function in ("require", "warm", "version", "apart", "main"):
+        assert callable(getattr(found, function)), function
+    model = CLIENTS[name].model
+    assert {one.name for one in fields(model)} >= {"kind"}
+    assert callable(model.timeouts)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_server_of_the_catalogue_has_its_file(name):
+    found = importlib.import_module(f"netdiag.servers.{name}")
+    assert callable(found.require)
+    assert callable(found.server_main)
