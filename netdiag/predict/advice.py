@@ -135,7 +135,8 @@ def _advice(wish: Wish, chosen: tuple[Knob, ...]) -> Advice:
                 workload=Workload(pattern=wish.pattern, block=block),
                 hosts={"client": hosts} if hosts else {})
     coverage = tuple(_coverage(name, cell, wish) for name in _dangers(wish.pattern))
-    limits = limits_of(client, wish.kernel, wish.version)
+    limits = limits_of(client, wish.kernel, wish.version,
+                       listens=not PATTERNS[wish.pattern].keeps)
     waits = _blocks(wish.pattern)
     short = limits.read is not None and not (0 < block < limits.read)
     false = _HOUR / limits.read if waits and short and limits.read else 0.0
@@ -197,7 +198,8 @@ def _noticed(danger: Danger, cell: Cell, wish: Wish) -> Forecast | None:
 def _zero_window(cell: Cell, wish: Wish) -> tuple[Span | None, str]:
     """Whoever waits for a reply has its read timeout; TCP_USER_TIMEOUT counts even though the peer
     answers, and keepalive does not probe, because data is queued (tcp_probe_timer)."""
-    limits = limits_of(cell.client, wish.kernel, wish.version)
+    limits = limits_of(cell.client, wish.kernel, wish.version,
+                       listens=not PATTERNS[wish.pattern].keeps)
     if limits.user_timeout:
         return timers.zero_window_dies(wish.kernel, limits.user_timeout), "TCP_USER_TIMEOUT"
     frozen = _noticed(DANGERS["frozen"], cell, wish)

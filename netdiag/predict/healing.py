@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from netdiag.predict.situation import Situation
 
 
-
 @dataclass(frozen=True, slots=True)
 class Healing:
     """When a fault ends: seconds after it began, or after the client closed; both None: it lasts.
@@ -39,6 +38,16 @@ class Healing:
     began: Span | None = None
     closed: float | None = None
     open: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """When the path is whole again, seconds after the fault, None: it never is; and since when a
+    reply of the server is unacknowledged there, None: none is."""
+
+    healed: Span | None
+    reply: Span | None
+    server: Kernel
 
 
 def healing(fault: Fault, seen: Situation) -> Healing:
@@ -96,19 +105,26 @@ def _answered_by_reset(seen: Situation, limits: Limits, kernel: Kernel,
 
 
 def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,
-              healed: Span | None) -> Span | None:
+              path: Path) -> Span | None:
     """How long the client's kernel holds a socket in FIN-WAIT-1, from close().
 
-    closed, healed: seconds after the fault. None: it is rid of it at once, because the path is
-    whole again.
+    closed: seconds after the fault. None: it is rid of it at once, because the path is whole again.
+    Raises Unpredictable.
     """
+    healed = path.healed
     if healed is not None and healed.high <= closed.low:
         return None
     age = closed + seen.since if seen.regime == "request" else ZERO
-    ends = timers.data_dies(kernel, limits.user_timeout, closed=age) - age
-    firings = [at - age for at in timers.copies(kernel)]
-    ends = ends.at_least(0.0)
+    if seen.regime == "request" and age.low < timers.copies(kernel)[1].high:
+        raise Unpredictable("the program closes before the request's first retransmission timeout, "
+                            "so FIN and request are probed together")
+    ends = (timers.data_dies(kernel, limits.user_timeout, closed=age) - age).at_least(0.0)
     if healed is None:
         return ends
-    through = timers.first_after(firings, (healed - closed).at_least(0.0))
-    return Span(min(ends.low, through.low), min(ends.high, through.high))
+    own = [at - age for at in timers.copies(kernel)]
+    through = [timers.first_after(own, (healed - closed).at_least(0.0))]
+    if path.reply is not None:  # a copy of the server's reply meets an orphan, which answers RST
+        copies = [at + path.reply - closed for at in timers.copies(path.server)]
+        through.append(timers.first_after(copies, (healed - closed).at_least(0.0)))
+    return Span(min(ends.low, *(one.low for one in through)),
+                min(ends.high, *(one.high for one in through)))

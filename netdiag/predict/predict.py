@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
 from netdiag.predict.client import Candidate, earliest
-from netdiag.predict.healing import Healing, fin_wait1, healed_first, healing
+from netdiag.predict.healing import Healing, Path, fin_wait1, healed_first, healing
 from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
     ERROR,
@@ -25,7 +26,7 @@ from netdiag.predict.model import (
 )
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.resets import after_reset
-from netdiag.predict.server import Forgetting, forgets
+from netdiag.predict.server import Forgetting, forgets, unacknowledged
 from netdiag.predict.settings import Limits, limits_of, of_host
 from netdiag.predict.situation import Situation, situation
 from netdiag.predict.words import ORPHANS, gives_up
@@ -75,7 +76,8 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     known = FaultPrediction(fault=fault.name, verb=str(fault.do), trigger=str(fault.at))
     client = replace(of_host(base, cell.hosts.get("client")), rto_measured=rto.get("client"))
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
-    limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version)
+    limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version,
+                       listens=not PATTERNS[cell.workload.pattern].keeps)
     try:
         seen = situation(cell, fault.at, limits, base)
         case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
@@ -104,7 +106,7 @@ def _forecasts(case: _Case) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     found = [_noticed(case, winner, server)]
     if winner is not None:
         found += _some(_attempt(lambda: _error(case, winner), unsaid))
-        found += _some(_fin_wait1(case, winner))
+        found += _some(_attempt(lambda: _fin_wait1(case, winner), unsaid))
     if server is not None and isinstance(case.fault.do, Blackhole):
         found += _some(_attempt(lambda: _server_gone(case, server), unsaid))
     return tuple(found), tuple(dict.fromkeys(unsaid))
@@ -254,7 +256,11 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
     healed = case.heal.began
     if case.heal.closed is not None:
         healed = winner.when + case.heal.closed
-    held = fin_wait1(case.seen, case.limits, case.client, winner.when, healed)
+    path = Path(healed, None, case.server)
+    if healed is not None:
+        reply = unacknowledged(case.cell, case.fault, case.seen, case.server)
+        path = Path(healed, reply, case.server)
+    held = fin_wait1(case.seen, case.limits, case.client, winner.when, path)
     if held is None:
         return None
     formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)

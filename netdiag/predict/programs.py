@@ -26,8 +26,9 @@ class Program:
     """A row of PROGRAMS: what the application sees of a read that lasted too long, of a connection
     that the kernel gave up, of a dial without an answer, of a RST, of a FIN.
 
-    greets: commands precede the first call, whose replies wait for an ACK like any other; known:
-    somebody has looked at what it does by itself.
+    greets: commands precede the first call, whose replies wait for an ACK like any other; listens:
+    a subscriber's reads have no limit, whatever the read timeout is; known: somebody has looked at
+    what it does by itself.
     """
 
     read: str
@@ -36,6 +37,7 @@ class Program:
     reset: str
     closed: str
     greets: bool
+    listens: bool = False
     known: bool = True
 
 
@@ -77,14 +79,18 @@ _UNKNOWN: Final = Program(
 )
 _FIRST_GREETING: Final = 5
 """redis-py says CLIENT SETINFO by itself since 5.0."""
+_FIRST_LISTENING: Final = 8
+"""PubSub.parse_response reads without a limit since 8.0."""
 
 
 def program(client: Client, version: str) -> Program:
     """How the library of a client speaks."""
     mode = getattr(client, "mode", "")
     found = PROGRAMS.get(f"{client.kind} {mode}") or PROGRAMS.get(client.kind, _UNKNOWN)
-    silent = client.kind == "redis-py" and known_major(version) < _FIRST_GREETING
-    return replace(found, greets=False) if silent else found
+    if client.kind != "redis-py":
+        return found
+    major = known_major(version)
+    return replace(found, greets=major >= _FIRST_GREETING, listens=major >= _FIRST_LISTENING)
 
 
 def backoff(client: Client, version: str) -> tuple[Backoff, bool]:

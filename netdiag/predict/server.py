@@ -51,6 +51,12 @@ def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forget
     return _by_retransmission(reply, kernel)
 
 
+def unacknowledged(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Span | None:
+    """Since when (seconds after the fault) a reply of the server is unacknowledged; None: none is.
+    Raises Unpredictable."""
+    return ZERO if seen.server == "reply" else _next_reply(cell, fault, seen, kernel)
+
+
 def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
     timings = server_keepalive(cell)
     if timings is None:

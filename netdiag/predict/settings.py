@@ -42,20 +42,21 @@ class Limits:
     program: Program
 
 
-def limits_of(client: Client, kernel: Kernel, version: str) -> Limits:
-    """The limits of a client; version: the library's, such as `8.1.0`."""
+def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = False) -> Limits:
+    """The limits of a client; version: the library's, such as `8.1.0`; listens: it subscribes."""
     own = version_of(client, version)
     told = client.timeouts(own)
     pauses, jitter = backoff(client, own)
+    speaks = program(client, own)
     return Limits(
-        read=_seconds(told.read_timeout),
+        read=None if listens and speaks.listens else _seconds(told.read_timeout),
         connect=_seconds(told.connect_timeout),
         keepalive=_keepalive(told.keepalive, kernel),
         user_timeout=_seconds(told.user_timeout) or None,
         retry=0 if isinstance(told.retry, Unset) else told.retry,
         backoff=pauses,
         jitter=jitter,
-        program=program(client, own),
+        program=speaks,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from netdiag.catalogue.patterns import PATTERNS
+from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
 from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING, PUSHING
 from netdiag.predict.pushes import Unpredictable, early_pushes
@@ -75,6 +75,14 @@ PHASES: Final[dict[str, Situation]] = {
     "closing": Situation(regime="closing", server="idle"),
 }
 """What a fault finds that takes effect on the very packet of a phase."""
+LISTENING: Final[dict[str, Situation]] = {
+    **PHASES,
+    "blocked": Situation(regime="idle", server="idle", since=_ACKED, quiet=_ACKED, asked=True),
+    "reply_in_flight": Situation(regime="idle", server="reply"),
+    "reply_delivered": Situation(regime="idle", server="reply"),
+}
+"""The same for a subscriber: its ACK of the confirmation, and messages that it answers with no
+request."""
 _DIALS: Final = ("connecting", "connected")
 _REPLIES: Final = ("reply_in_flight", "reply_delivered")
 
@@ -103,15 +111,20 @@ class _Finding:
     dialling: Span
     cron: Span
 
+    @property
+    def pattern(self) -> Pattern:
+        """What the client does."""
+        return PATTERNS[self.cell.workload.pattern]
+
     def phase(self, trigger: PhaseTrigger) -> Situation:
         """What a fault finds at a packet of the workload's own command."""
         if trigger.command is not None and trigger.command not in self.cell.workload.commands:
             raise Unpredictable(f"{trigger.command} is not the workload's own command, so what the "
                                 "client waits for then does not follow from the settings")
         self._understood(trigger)
-        found = PHASES[trigger.phase]
+        found = (PHASES if self.pattern.keeps else LISTENING)[trigger.phase]
         found = replace(found, start=ZERO if trigger.phase in _DIALS else self.dialling,
-                        delayed=found.delayed + trigger.nth - 1)
+                        delayed=found.delayed + trigger.nth - 1 if self.pattern.keeps else 0)
         if trigger.phase == "request_in_flight" and trigger.nth == 1 and \
                 not self.limits.program.greets:
             found = replace(found, server="idle", assumes=())
@@ -127,8 +140,7 @@ class _Finding:
         return self.waiting(found.start + trigger.after)
 
     def _understood(self, trigger: PhaseTrigger) -> None:
-        pattern = PATTERNS[self.cell.workload.pattern]
-        blocks = pattern.keeps and not pattern.own_messages
+        blocks = self.pattern.commands and not self.pattern.own_messages
         if not blocks and (trigger.phase in (*_REPLIES, "blocked") or trigger.nth > 1):
             raise Unpredictable(f"what a client that follows {self.cell.workload.pattern} waits "
                                 f"for at '{trigger}' does not follow from the settings")
@@ -150,6 +162,8 @@ class _Finding:
                                 "waits; push it at 0 s, or later")
         gap = gap.at_least(0.0)
         self._not_over(gap)
+        if trigger.phase == "reply_delivered" and found.regime == "idle":
+            return replace(found, start=moment)
         if trigger.phase == "reply_delivered":
             worked = exactly(-self.cell.workload.work)  # the next request leaves after the work
             return replace(found, start=moment, since=worked)
@@ -198,6 +212,9 @@ class _Finding:
     def waiting(self, at: Span) -> Situation:
         """At a moment of its own choice (seconds from the first SYN) the fault finds a client that
         waits in its call, with nothing unacknowledged."""
+        if self.pattern.own_messages:
+            raise Unpredictable("the client makes its requests at times of its own, so what the "
+                                "fault finds does not follow from the settings")
         settled, pushes = self.dialling + _ACKED, early_pushes(self.cell)
         if at.low < settled.high:
             raise Unpredictable("the fault comes while the client may still be dialling; a phase "
