@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netdiag.predict.settings import Limits
     from netdiag.predict.situation import Situation
 
-WAKING: Final = Span(0.0, 0.05)
+WAKING: Final = Span(0.0, 0.1)
 """From a timer's end until the program under test has run and said so."""
 POLL_SLACK: Final = 0.001
 """poll(2) may end a thousandth later than asked (select_estimate_accuracy in fs/select.c)."""
@@ -36,19 +36,8 @@ RST_SOURCE: Final = "net/ipv4/tcp_input.c: tcp_reset; RFC 9293, 3.5.2"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Something that ends the waiting. closes: the program closes a socket that is still alive, so
-    that a FIN is left behind; sees: what the application would get; ran: how many seconds its timer
-    has run already when the fault begins."""
-
-    when: Span
-    by: str
-    sees: str
-    formula: str
-    source: str
-    closes: bool = False
-    ran: float = 0.0
-
-
-def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
+    that a FIN is left behind; sees: what the application would get; whole: how many seconds its timer
+    runs in all, of which some may have passed when the fault begins.
     """The library's own limit of one read."""
     if limits.read is None:
         return
@@ -56,7 +45,7 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
         when=(_polled(limits.read) - since).at_least(0.0) + WAKING,
         by=OWN_TIMEOUT, sees=limits.program.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
-        source=POLL, closes=True, ran=max(0.0, since.low))
+        source=POLL, closes=True, whole=limits.read)
 
 
 def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -65,7 +54,7 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
     if limits.keepalive is None:
         return
     idle, interval, count = limits.keepalive
-    dies, when, ran = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
+    dies, when = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
     formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
     if limits.user_timeout:
         formula = (f"{idle} s idle, then each {interval} s until TCP_USER_TIMEOUT "
@@ -75,17 +64,17 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
         when=when + WAKING, by="the kernel's keepalive timer",
         sees=limits.program.died,
         formula=formula + ago("the last segment came", seen.quiet),
-        source=TCP_TIMER + "tcp_keepalive_timer", ran=ran)
+        source=TCP_TIMER + "tcp_keepalive_timer", whole=dies.low)
 
 
 def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
-                 user_timeout: float | None = None) -> tuple[Span, Span, float]:
-    """When keepalive gives up: from the last segment, from the fault, and how long (s) its timer
-    had run by then; quiet: how long before the fault the last segment came."""
+                 user_timeout: float | None = None) -> tuple[Span, Span]:
+    """When keepalive gives up: from the last segment or answer, and from the fault; quiet: how long
+    before the fault the last segment came."""
     found = heard(quiet, timings, kernel)
     dies = [timers.keepalive_dies(kernel, one.timings, user_timeout) for one in found]
     when = either((end - one.ago).at_least(0.0) for end, one in zip(dies, found, strict=True))
-    return either(dies), when, min(one.ago.low for one in found)
+    return either(dies), when
 
 
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -96,7 +85,7 @@ def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator
         when=dies - seen.since + WAKING, by="the kernel's retransmission timer",
         sees=limits.program.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
-        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out", ran=max(0.0, seen.since.low))
+        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out", whole=dies.low)
 
 
 def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
@@ -163,7 +152,7 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
     when = either([Span(piece.low, min(piece.high, last))
                    for one in near for piece in one.when.pieces if piece.low <= last])
     return Candidate(
-        when=when, closes=all(one.closes for one in near), ran=min(one.ran for one in near),
+        when=when, closes=all(one.closes for one in near), whole=min(one.whole for one in near),
         by=" or ".join(dict.fromkeys(one.by for one in near)),
         sees=" or ".join(dict.fromkeys(one.sees for one in near)),
         formula="whichever is first: " + "; ".join(one.formula for one in near),

@@ -24,8 +24,9 @@ class Forecast:
     what: NOTICED (the client finds out), ERROR (its application does), FIN_WAIT1 (how long the
     client's kernel holds the closed socket, from close()), SERVER (the server's socket is gone);
     when: None when it never happens; by: which timer; text: what it looks like there; formula:
-    with the numbers put in; source: where the rule is written; ran: how many seconds the timer has
-    run already when `when` begins to count, so that its rounding is that of the whole.
+    with the numbers put in; source: where the rule is written; whole: how many seconds the timer
+    runs in all, of which some may have passed when `when` begins to count: its rounding is that of
+    the whole.
     """
 
     what: str
@@ -34,7 +35,7 @@ class Forecast:
     text: str
     formula: str
     source: str
-    ran: float = 0.0
+    whole: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,7 +197,7 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
 def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
     if winner is not None:
         return Forecast(what=NOTICED, when=winner.when, by=winner.by, text=winner.sees,
-                        formula=winner.formula, source=winner.source, ran=winner.ran)
+                        formula=winner.formula, source=winner.source, whole=winner.whole)
     healed, why = case.heal.began, "nothing is unacknowledged, keepalive is off and no read is " \
         "limited: no timer will fire"
     forgot = None if server is None else server.when
@@ -246,7 +246,7 @@ def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
 
 def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
     return Forecast(what=ERROR, when=when, by=winner.by, text=sees, formula=formula,
-                    source=winner.source, ran=winner.ran)
+                    source=winner.source, whole=winner.whole)
 
 
 def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
@@ -264,14 +264,15 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
     if held is None:
         return None
     formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)
-    ran = winner.when.low + max(0.0, case.seen.since.low) if case.seen.regime == "request" else 0.0
-    if ran:
+    before = winner.when.low + max(0.0, case.seen.since.low)
+    before = before if case.seen.regime == "request" else 0.0
+    if before:
         formula += f", from the request on, less the {format_duration(winner.when.low)} until close"
     if healed is not None:
         formula += "; or until the first copy after the healing"
     return Forecast(what=FIN_WAIT1, when=held, by="the client's retransmission timer",
                     text="FIN-WAIT-1, owned by no process", formula=formula,
-                    source=ends.TCP_TIMER + "tcp_orphan_retries", ran=ran)
+                    source=ends.TCP_TIMER + "tcp_orphan_retries", whole=before + held.low)
 
 
 def _server_gone(case: _Case, server: Forgetting) -> Forecast:
@@ -282,6 +283,6 @@ def _server_gone(case: _Case, server: Forgetting) -> Forecast:
         raise Unpredictable("the path heals before the server would have forgotten the client")
     return Forecast(what=SERVER, when=server.when, by=server.by,
                     text="the server's socket is gone" if server.when else "a zombie for ever",
-                    formula=server.formula, source=server.source, ran=server.ran)
+                    formula=server.formula, source=server.source, whole=server.whole)
 
 

@@ -34,7 +34,7 @@ class Forgetting:
     by: str
     formula: str
     source: str
-    ran: float = 0.0
+    whole: float = 0.0
 
 
 def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forgetting:
@@ -63,13 +63,13 @@ def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
         return Forgetting(when=None, by="nothing", source="redis.conf",
                           formula="tcp-keepalive 0: nobody asks whether the client is there")
     idle, interval, count = timings
-    dies, when, ran = silence_ends(kernel, timings, seen.server_quiet)
+    dies, when = silence_ends(kernel, timings, seen.server_quiet)
     return Forgetting(
         when=when,
         by="the server's keepalive timer",
         formula=f"tcp-keepalive {idle}: {idle} + {count} x {interval} = "
                 f"{idle + count * interval} s; wheel: {written(dies)}",
-        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", ran=ran)
+        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", whole=dies.low)
 
 
 def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:

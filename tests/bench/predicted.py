@@ -103,7 +103,7 @@ class Row:
     when: Span | None
     measured: float | None
     known: bool
-    ran: float
+    whole: float
 
     @property
     def inside(self) -> bool:
@@ -117,7 +117,7 @@ class Row:
         """Whether the interval says too little."""
         when = self.when
         return when is not None and any(
-            piece.width > SHARE * (self.ran + piece.low) + ADDED for piece in when.pieces)
+            piece.width > SHARE * max(self.whole, piece.low) + ADDED for piece in when.pieces)
 
 
 def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterator[Row]:
@@ -129,7 +129,7 @@ def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterato
             if one.what == "error" or beside is None:
                 continue
             yield Row(cell.id, one.what, one.when, beside.measured, beside.within is not None,
-                      one.ran)
+                      one.whole)
 
 
 def scenario_of(cells: list[dict[str, Any]]) -> str:

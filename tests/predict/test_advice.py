@@ -72,11 +72,11 @@ def test_what_the_library_does_by_itself_comes_first() -> None:
 
 def test_a_read_timeout_leaves_room_for_the_commands_own() -> None:
     one = of(asked(), "read_timeout")
-    assert one.settings == ("read_timeout: 29.9s", "workload.block: 27s")
+    assert one.settings == ("read_timeout: 29.8s", "workload.block: 27s")
     assert one.false_timeouts_per_hour == 0
     assert one.empty_replies_per_hour == pytest.approx(3600 / 27, abs=0.1)
     short = of(asked(2.0), "read_timeout")
-    assert short.settings == ("read_timeout: 1.9s",)  # no whole second is left for the command
+    assert short.settings == ("read_timeout: 1.8s",)  # no whole second is left for the command
     assert short.false_timeouts_per_hour > 1800
 
 
