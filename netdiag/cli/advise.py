@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from netdiag.catalogue.clients import CLIENTS
 from netdiag.catalogue.patterns import PATTERNS
-from netdiag.catalogue.phpredis import PHPREDIS_PATTERNS, PhpRedisClient
+from netdiag.catalogue.phpredis import PhpRedisClient
 from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.cli.predict import installed, kernel_of, words_of
 from netdiag.units import format_duration, parse_duration
@@ -67,9 +68,10 @@ def command(
     from netdiag.predict.advice import advise, recommended  # noqa: PLC0415 - imports when called
     from netdiag.predict.knobs import Wish  # noqa: PLC0415
 
-    if client == "phpredis" and pattern not in PHPREDIS_PATTERNS:
-        raise click.UsageError(f"phpredis does not follow the pattern {pattern} here; choose one "
-                               f"of {', '.join(sorted(PHPREDIS_PATTERNS))}")
+    follows = CLIENTS[_CLIENTS[client].kind].patterns
+    if pattern not in follows:
+        raise click.UsageError(f"{client} does not follow the pattern {pattern}; choose one of "
+                               f"{', '.join(sorted(follows))}")
     kernel, version = kernel_of(release, hz, warp=False), library or installed()
     try:
         advice = advise(Wish(within, _CLIENTS[client], pattern, kernel, version))

@@ -36,8 +36,19 @@ RST_SOURCE: Final = "net/ipv4/tcp_input.c: tcp_reset; RFC 9293, 3.5.2"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Something that ends the waiting. closes: the program closes a socket that is still alive, so
-    that a FIN is left behind; sees: what the application would get; whole: how many seconds its timer
-    runs in all, of which some may have passed when the fault begins.
+    that a FIN is left behind; sees: what the application would get; whole: how many seconds its
+    timer runs in all, of which some may have passed when the fault begins."""
+
+    when: Span
+    by: str
+    sees: str
+    formula: str
+    source: str
+    closes: bool = False
+    whole: float = 0.0
+
+
+def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
     """The library's own limit of one read."""
     if limits.read is None:
         return
