@@ -148,13 +148,14 @@ class Strand:
             self._tell_cable({"stop": True})
 
     def _hear(self, voice: ClientVoice, reading: int) -> None:
-        if not voice.ready():
+        if voice.ready():
+            self._ear.spoke()
+        else:
             self._loop.forget(reading)
 
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
         self._worked = self._worked or what in _WORK
-        self._ear.spoke()
         self._tell_cable({"event": what})
         self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
         if what in _SOCKET_WORDS:
