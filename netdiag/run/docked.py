@@ -68,6 +68,7 @@ class Containers:
 class Docked:
     """The ground: each cell in containers of its own, or all, one by one, in a running stack."""
 
+    name = "docker"
     apart = True
 
     def __init__(self, journal: Journal, wanted: Containers) -> None:
@@ -153,7 +154,7 @@ def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:
         runner.kill()
     code = runner.wait()
     try:
-        end(journal, engine)
+        end(journal, engine, killed=code < 0)
     except LabError as err:
         print(f"{err}; `netdiag clean` tries again", file=sys.stderr)
         return err.exit_code

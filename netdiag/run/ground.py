@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 class Ground(Protocol):
     """What the runner needs of the place where cells run."""
 
+    name: str
+    """What the recording calls it."""
     apart: bool
     """Whether hosts have programs of their own, so that nothing of ours is imported for them."""
 
@@ -47,6 +49,7 @@ class Ground(Protocol):
 class Namespaces:
     """Hosts are network namespaces of this kernel; the cell is pid 1 of a pid namespace."""
 
+    name = "namespaces"
     apart = False
 
     def fork(self, main: Callable[[], int], name: str) -> Child:

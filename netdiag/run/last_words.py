@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.process import how_it_ended
+from netdiag.process import Stranger, how_it_ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def server_ended(server: Child, log: Path) -> str:
     """A sentence for a server that is not there any more: how it ended and what it said last."""
+    if isinstance(server, Stranger):  # its log is its container's, and is kept at the end
+        how = how_it_ended(server.wait())
+        return f"the server's container ended ({how}); see logs/{server.name}-1.log"
     said = last_line(log)
     last = f": {said}" if said else " and said nothing"
     return f"the server ended ({how_it_ended(server.wait())}){last}; see logs/server.log"

@@ -179,6 +179,7 @@ class CellProcess:
             machine=about.machine,
             tick=host_tick(),
             clock=self._clock,
+            lab=ground.name,
         )
         self._scratch.mkdir(mode=0o700)
         virtual = self._clock == "virtual"

@@ -18,12 +18,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from netdiag.errors import LabError
+from netdiag.process import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 _PATIENCE: Final = 300  # s; it may build an image
+_NO_IMAGE: Final = ("No such image", "not found", "pull access denied", "registry")
 _INSTALL: Final = "`apt-get install docker-compose`"
 
 
@@ -86,6 +88,7 @@ def _run(arguments: Sequence[str], where: str) -> str:
         done = subprocess.run(
             words, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False,
             stdin=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # nobody makes containers for a run that is over
         )
     except subprocess.TimeoutExpired as err:
         raise LabError(f"{where}`{_shown(words)}` did not end within {_PATIENCE} s") from err
@@ -103,5 +106,5 @@ def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = "; ".join(lines[-3:]) or "it said nothing"
     said = "".join(c if c.isprintable() else " " for c in told)[:400]
-    missing = any(word in said for word in ("No such image", "not found", "pull access denied"))
+    missing = any(word in said for word in _NO_IMAGE)
     return f"{said}; see `netdiag image build`" if missing else said

@@ -227,7 +227,7 @@ def healthy(
         waited = [one for one in found if one.health == "starting" or one.state == "created"]
         if failed or (waited and time.monotonic() > limit):
             one = (failed or waited)[0]
-            how = f"exited with code {one.exit_code}" if failed else f"is still {one.health}"
+            how = f"exited with code {one.exit_code}" if failed else f"is still {one.health or one.state}"
             raise LabError(f"the service {one.service} {how}; see logs/{one.service}-1.log")
         sick = [one for one in found if one.health == "unhealthy"]
         if sick and time.monotonic() > limit:

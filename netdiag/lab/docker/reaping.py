@@ -7,7 +7,7 @@ label is removed, and nothing that is not in a journal is changed.
 
 from __future__ import annotations
 
-import contextlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from netdiag.lab.docker.engine import Engine
 
 
-_ATTEMPTS: Final = 4
+_ATTEMPTS: Final = 5
+_ON_ITS_WAY: Final = 0.5  # s
 
 
 @dataclass(frozen=True)
@@ -34,22 +35,34 @@ class Reaped:
     undone: int
 
 
-def end(journal: Journal, engine: Engine) -> Reaped:
-    """End a run: undo its changes, remove its objects, forget it."""
+def end(journal: Journal, engine: Engine, *, killed: bool = False) -> Reaped:
+    """End a run: undo its changes, remove its objects, forget it. `killed`: just now."""
     undone = play_back(journal, engine)
-    removed = _remove(engine, f"{RUN_LABEL}={journal.run}")
+    removed = _remove(engine, f"{RUN_LABEL}={journal.run}", killed=killed)
     journal.end()
     return Reaped(journal.run, removed, undone)
 
 
-def _remove(engine: Engine, label: str) -> int:
-    """Remove what has this label; what a busy engine would not let go is tried again. Raises
-    LabError when it still does not.
+def _remove(engine: Engine, label: str, *, killed: bool = False) -> int:
+    """Remove what has this label, until nothing has. What a busy engine would not let go is tried
+    again, and what a `killed` run asked of it last may still be on its way. Raises LabError when
+    something stays.
     """
-    for _ in range(_ATTEMPTS - 1):
-        with contextlib.suppress(LabError):
-            return engine.remove(label)
-    return engine.remove(label)
+    gone, refused = 0, None
+    for attempt in range(_ATTEMPTS):
+        try:
+            found = engine.remove(label)
+        except LabError as err:
+            refused = err
+            continue
+        gone, refused = gone + found, None
+        if not found and not (killed and attempt == 0):
+            break
+        if killed:
+            time.sleep(_ON_ITS_WAY)
+    if refused is not None:
+        raise refused
+    return gone
 
 
 def reap(engine: Engine, home: Path = HOME) -> tuple[Reaped, ...]:

@@ -58,14 +58,8 @@ def joint(inside: Inside, address: str) -> Joint:
 class Splice:
     """A cable's two frame ports, between a container's host-side veth and its bridge."""
 
-    def __init__(
-        self,
-        ports: tuple[socket.socket, socket.socket],
-        bridge: int,
-        undoing: Undoing,
-    ) -> None:
+    def __init__(self, ports: tuple[socket.socket, socket.socket], undoing: Undoing) -> None:
         self.ports = ports
-        self._bridge = bridge
         self._undoing = undoing
 
     def again(self, inside: Inside, address: str) -> None:
@@ -97,7 +91,7 @@ def splice(
         os.close(here)
     ports = client, frame_port(cable, _NEAR, undo)
     _take_out(inside, found, undoing)
-    return Splice(ports, found.outside.master, undoing)
+    return Splice(ports, undoing)
 
 
 def _take_out(inside: Inside, found: Joint, undoing: Undoing) -> None:
