@@ -54,6 +54,8 @@ STORIES: Final[Mapping[str, Story]] = {
 }
 
 
+_NAMED: Final[Mapping[str, str]] = {"docker": "lost link (docker network_disconnect)"}
+
 CLOCKS: Final[Mapping[str, tuple[str, ...]]] = {"freeze": ("read_timeout",), "kill": ()}
 """For faults of a program: the clocks that run. A frozen one's kernel answers keepalive."""
 
@@ -255,7 +257,8 @@ def _about(answers: Draft, story: Story) -> str:
         tells = "Nothing on its side tells the client soon."
     else:
         tells = f"Its {told[0].replace('_', ' ')} tells the client after {told[1]:g} s."
+    fault = _NAMED.get(answers.fault, answers.fault)
     return (
-        f"A {answers.fault} {heals} begins in the phase {answers.phase}. "
+        f"A {fault} {heals} begins in the phase {answers.phase}. "
         f"The first to disappear is {story.about}. {tells}"
     )

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from tests.lab.docker.machine import listing
-from tests.run.running import Home
+from tests.run.running import Home, until
 
 SCENARIO = """
 name: short
@@ -78,6 +78,7 @@ def main() -> int:
                 one.communicate(timeout=120)
                 print(f"run {number}: code {one.returncode}", flush=True)
     print(homes[-1].run("clean").out.strip())
+    until(lambda: listing() == before, 60)  # namespaces go in the kernel's own time
     left = {pid: name for home in homes for pid, name in home.processes().items()}
     changed = [
         line for line in difflib.unified_diff(before.splitlines(), listing().splitlines(), n=0)

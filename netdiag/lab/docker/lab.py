@@ -227,7 +227,8 @@ def healthy(
         waited = [one for one in found if one.health == "starting" or one.state == "created"]
         if failed or (waited and time.monotonic() > limit):
             one = (failed or waited)[0]
-            how = f"exited with code {one.exit_code}" if failed else f"is still {one.health or one.state}"
+            still = one.health or one.state
+            how = f"exited with code {one.exit_code}" if failed else f"is still {still}"
             raise LabError(f"the service {one.service} {how}; see logs/{one.service}-1.log")
         sick = [one for one in found if one.health == "unhealthy"]
         if sick and time.monotonic() > limit:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdiag.errors import LabError
-from netdiag.lab.links import enslave, interface_at, remember
+from netdiag.lab.links import enslave, interface_at, remember, unplug
 from netdiag.lab.offload import switch_on
 from netdiag.process import inside_network
 
@@ -73,6 +73,10 @@ def _offload_here(change: Mapping[str, Any], _: Engine) -> None:
     switch_on(change["interface"], change["on"])
 
 
+def _plug(change: Mapping[str, Any], _: Engine) -> None:
+    unplug(change["name"])
+
+
 def _bridge(change: Mapping[str, Any], _: Engine) -> None:
     link = interface_at(change["index"])
     if link is not None and link.name == change["name"] and not link.master:
@@ -111,6 +115,7 @@ UNDO: dict[str, Callable[[Mapping[str, Any], Engine], None]] = {
     "offload": _offload,
     "offload_here": _offload_here,
     "bridge": _bridge,
+    "plug": _plug,
     "neighbour": _neighbour,
     "sysctl": _sysctl,
     "unpause": _unpause,

@@ -79,6 +79,7 @@ def splice(
     found = joint(inside, address)
     far = f"nd-{secrets.token_hex(4)}"
     silence(cable)
+    undoing.before("plug", None, name=far)
     undo.callback(unplug, far)
     plug_in(cable, _NEAR, far, found.outside.master)
     switch_off(far)
