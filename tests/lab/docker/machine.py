@@ -49,7 +49,8 @@ def listing() -> str:
     """
     asked = {
         "links": "ip -o link | sed -E 's/^[0-9]+: //; s/ (state|qlen|qdisc) .*//' | sort",
-        "addresses": "ip -o address | sed -E 's/^[0-9]+: //; s/ tentative//; s/ *valid_lft .*//' | sort",
+        "addresses": "ip -o address | sed -E 's/^[0-9]+: //; s/ tentative//; s/ *valid_lft .*//'"
+                     " | sort",
         "ports": "bridge link | sed -E 's/^[0-9]+: //' | sort",
         "rules": "iptables-save | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'",
         "networks": "docker network ls --format '{{.Name}} {{.ID}}' | sort",
