@@ -7,6 +7,7 @@ which they appear. Times count from the cell's first event, and are the same wit
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -78,7 +79,7 @@ def compare_moments(before: Sequence[Moment], after: Sequence[Moment]) -> Alike 
     for was, now in zip_longest(before, after):
         if was is None or now is None:
             return _missing(was, now)
-        differs = _unlike(ports[0].named(was.facts), ports[1].named(now.facts), "")
+        differs = _unlike(ports[0].of(was), ports[1].of(now), "")
         if differs is not None:
             return Difference(f"{was.name} at {_since(was, before)}: {differs}")
         shift = (now.t - after[0].t) - (was.t - before[0].t)
@@ -132,10 +133,24 @@ def _facts(packet: Packet) -> Iterator[tuple[str, Any]]:
 
 
 class _Ports:
-    """Gives every port number of a recording a name, by the order in which they appear."""
+    """Gives every port number of a recording a name, by the order in which they appear.
+
+    A number that is drawn again after its socket has gone is another port: in the other recording
+    it may be another number.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._count = itertools.count(1)
+
+    def of(self, moment: Moment) -> dict[str, Any]:
+        """The facts of a moment with their ports by name; moments come in their order."""
+        facts = moment.facts
+        named = {key: self.named(one) for key, one in facts.items()}
+        if (facts.get("lane"), facts.get("what")) == ("client.kernel", "socket_gone"):
+            for number in _ENDPOINT.findall(str(facts["data"].get("client", ""))):
+                self._names.pop(number, None)
+        return named
 
     def named(self, value: Any) -> Any:  # noqa: ANN401 - whatever an event's data holds
         """The same value with its ports by name."""
@@ -150,7 +165,9 @@ class _Ports:
         return value
 
     def _name(self, number: str) -> str:
-        return self._names.setdefault(number, f"port{len(self._names) + 1}")
+        if number not in self._names:
+            self._names[number] = f"port{next(self._count)}"
+        return self._names[number]
 
 
 def _unlike(was: Any, now: Any, key: str) -> str | None:  # noqa: ANN401 - any JSON

@@ -104,7 +104,7 @@ class SocketWatch:
 
     def look_at_all(self) -> None:
         """Look at every socket that lived when it was last seen."""
-        for connection in {connection for _, connection in self._last}:
+        for connection in dict.fromkeys(connection for _, connection in self._last):
             self._look(connection)
 
     def _settled(self, connection: Connection) -> Callable[[], None]:

@@ -55,6 +55,19 @@ def test_alike(after: list[Moment], apart: int) -> None:
     assert compare_moments(BASE, after) == Alike(3, apart)
 
 
+def connections(*ports: int) -> list[Moment]:
+    """One connection after the other: seen, and gone."""
+    return [
+        Moment("event", 0, {"lane": "client.kernel", "what": what, "data": socket(port)})
+        for port in ports
+        for what in ("socket", "socket_gone")
+    ]
+
+
+def test_a_number_that_is_drawn_again_is_another_port() -> None:
+    assert compare_moments(connections(4000, 4000), connections(4000, 4001)) == Alike(4, 0)
+
+
 OTHER = [
     param(
         changed(2, 7_200_000_110_000, BASE[2].facts),
