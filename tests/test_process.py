@@ -216,3 +216,30 @@ def test_a_child_is_a_value() -> None:
     assert one == same
     with pytest.raises(AttributeError):
         one.pid = 3  # type: ignore[misc]
+
+
+def test_a_stranger_is_watched_and_no_signal_is_meant_for_it() -> None:
+    child = fork(sleeper, "sleeper")
+    stranger = process.Stranger(child.pid, os.pidfd_open(child.pid), "them", code=lambda: 42)
+    stranger.kill()
+    assert (stranger.poll(), child.poll()) == (None, None)
+    child.kill()
+    assert stranger.wait() == 42
+    assert stranger.poll() == 42
+    os.close(stranger.pidfd)
+
+
+@needs_lab
+def test_what_is_forked_into_a_pid_namespace_is_our_child_and_lives_there() -> None:
+    def main() -> int:
+        first = process.fork_apart(sleeper, "first")
+        space = os.open(f"/proc/{first.pid}/ns/pid", os.O_RDONLY)
+
+        def within() -> int:
+            return 7 if os.getpid() == 2 else 1
+
+        second = process.fork_into(space, within, "second")
+        beside = fork(lambda: 0 if os.getpid() > 2 else 1, "beside")
+        return 0 if (second.wait(), beside.wait()) == (7, 0) else 1
+
+    assert with_privileges(main) == 0

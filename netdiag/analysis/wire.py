@@ -128,7 +128,7 @@ class _Replies:
         return found
 
 
-def _neighbour(frame: bytes) -> bool | None:
+def neighbour(frame: bytes) -> bool | None:
     """Whether a frame asks where a host is (true), or tells it (false): ARP (RFC 826), neighbour
     discovery (RFC 4861); None: neither.
     """
@@ -175,7 +175,7 @@ class _TapeReader:
         arrived = packet.flags == INBOUND
         if segment is None:
             self._log.strangers += arrived
-            asks = _neighbour(packet.frame) if arrived else None
+            asks = neighbour(packet.frame) if arrived else None
             if asks is not None:
                 self._log.neighbours.append(Neighbour(t, packet.interface, asks))
             return

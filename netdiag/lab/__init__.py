@@ -1,9 +1,10 @@
 """A lab: two hosts and the two ends of the cable between them.
 
 Everything above this package (the cell, the cable, the probes) knows only the Lab protocol. The
-labs that keep it: `namespaces` (the default, with or without root) and `fake` (no privileges,
-scripted wire), which ships so that what stands above can be tested anywhere. The rule it guards:
-all that a lab makes is gone when its context ends, or when its process does.
+labs that keep it: `namespaces` (the default, with or without root), `docker` (the containers of a
+compose file) and `fake` (no privileges, scripted wire), which ships so that what stands above can
+be tested anywhere. The rule it guards: all that a lab makes is gone when its context ends, or when
+its process does; what containers leave behind is known by its run's label.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from netdiag.process import Stranger, how_it_ended
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netdiag.faults import Fault
+    from netdiag.faults import Fault, Order
     from netdiag.process import Child
     from netdiag.run.acts import EngineActs
     from netdiag.run.recorder import Recorder
@@ -39,6 +39,11 @@ def own_group(child: Child) -> None:
         os.setpgid(child.pid, child.pid)
 
 
+_BY_ENGINE: Final[dict[Order, Order]] = {
+    SendSignal("SIGKILL"): AskEngine("kill"),
+    StartAgain(): AskEngine("start"),
+}
+"""A container's own program is ended and started with its container, by the engine."""
 _WITNESSED: Final = 0.5  # s
 _LOOK_AGAIN: Final = 0.001  # s; what becomes of a stranger is told to its own parent alone
 
@@ -195,12 +200,20 @@ class HostFaults:
         """
         known = self._faults[fault]
         orders = known.orders(edge)
+        if isinstance(program.child, Stranger):
+            orders = tuple(_BY_ENGINE.get(order, order) for order in orders)
+        asked = [order for order in orders if isinstance(order, AskEngine)]
         for order in orders:
             if isinstance(order, SendSignal):
                 program.send(fault, order.name)
             elif isinstance(order, StartAgain):
                 program.start_again(fault)
-            elif isinstance(order, AskEngine) and known.host is not None:
-                self._engine.carry_out(fault, order.verb, known.host, program, then)
-        if not any(isinstance(order, AskEngine) for order in orders):
+            elif known.host is not None:
+                last = then if order is asked[-1] else _nothing
+                self._engine.carry_out(fault, order.verb, known.host, program, last)
+        if not asked:
             then()
+
+
+def _nothing() -> None:
+    """More is to follow."""

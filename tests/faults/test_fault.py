@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pytest import param
 
-from netdiag.faults import FAULTS, PASS, Drop, Fault, InjectReset, SendSignal, StartAgain
+from netdiag.faults import FAULTS, PASS, AskEngine, Drop, Fault, InjectReset, SendSignal, StartAgain
 
 read = TypeAdapter(Fault).validate_python
 GONE = Drop("blackhole")
@@ -61,6 +61,8 @@ def test_a_fault_ends_by_a_trigger_or_after_a_time(more, shown, heals) -> None:
     ({"do": "restart", "for": 1}, "restart is over at once"),
     ({"do": {"reset": {"to": "nobody"}}}, "write one of: both, client, server"),
     ({"do": {"reset": 3}}, "should be a dictionary"),
+    ({"do": {"docker": "explode"}}, "write one of: network_disconnect"),
+    ({"do": {"docker": "restart"}, "for": "3s"}, "it cannot heal"),
     ({"do": "reset", "name": "a b"}, "not a name"),
 ])
 def test_what_makes_no_sense_is_refused(written: dict[str, object], what: str) -> None:
@@ -78,6 +80,10 @@ STOP, CONT, KILL = SendSignal("SIGSTOP"), SendSignal("SIGCONT"), SendSignal("SIG
     param("restart", "server", (KILL, StartAgain()), (), id="dead for a moment"),
     param({"signal": {"name": "HUP", "host": "client"}}, "client", (SendSignal("SIGHUP"),), (),
           id="any signal"),
+    param({"docker": "pause"}, "server", (AskEngine("pause"),), (AskEngine("unpause"),),
+          id="the engine does it, and its opposite"),
+    param({"docker": {"verb": "network_connect", "host": "client"}}, "client",
+          (AskEngine("network_connect"),), (), id="the engine does it, once"),
     param("blackhole", None, (), (), id="no program is meant"),
 ])
 def test_what_a_fault_orders_at_a_host(do, host, begins, heals) -> None:

@@ -1,0 +1,84 @@
+"""What the client sent while the path was lost, and a service that says nothing of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdiag.analysis.moments import Moments, faults_of
+from netdiag.analysis.reach import reach
+from netdiag.analysis.service import notice, recovered
+from netdiag.analysis.wire import Neighbour, Reply, WireLog, neighbour
+from netdiag.report.reach import reach_rows
+
+from .recorded import CLIENT, cell, event
+from .test_wire import tape
+
+ARP = bytes(12) + b"\x08\x06" + bytes.fromhex("000108000604")
+SOLICITATION = bytes(12) + b"\x86\xdd" + bytes(6) + b"\x3a" + bytes(33)
+
+
+@pytest.mark.parametrize(("frame", "asks"), [
+    pytest.param(ARP + b"\0\1" + bytes(20), True, id="ARP request"),
+    pytest.param(ARP + b"\0\2" + bytes(20), False, id="ARP reply"),
+    pytest.param(SOLICITATION + b"\x87", True, id="neighbour solicitation"),
+    pytest.param(SOLICITATION + b"\x88", False, id="neighbour advertisement"),
+    pytest.param(SOLICITATION + b"\x80", None, id="echo request"),
+    pytest.param(b"", None, id="nothing"),
+    pytest.param(ARP[:15], None, id="cut short"),
+])
+def test_who_asks_where_its_neighbour_is(frame, asks):
+    assert neighbour(frame) is asks
+
+
+def test_probes_and_the_reset_count_on_the_connection_that_met_the_fault():
+    keepalive = cell("brpop-zombie", "keepalive")
+    held = keepalive.reach
+    assert (held.probes, held.answered, held.rst, held.arp) == (3, 0, 1, 0)
+    assert held.taken == held.probes + held.rst
+    assert reach_rows((keepalive,)) == (), "no link was lost and nobody asked for one"
+
+
+def test_without_a_fault_there_is_nothing_to_say():
+    assert reach(WireLog(), Moments((), 0), (None, None), None) is None
+
+
+def test_a_lost_link_is_set_beside_a_lost_path():
+    wire = WireLog(neighbours=[Neighbour(5, 0, asks=True), Neighbour(7, 0, asks=True),
+                               Neighbour(99, 0, asks=True)])
+    held = reach(wire, Moments((event(0, "server.app", "docker", "ok", verb="network_connect",
+                                      state="a new link, 10.0.0.2 came back"),), 0), (0, 50), None)
+    assert (held.arp, held.arp_answered) == (2, 0)
+    assert held.addresses == ("server: a new link, 10.0.0.2 came back",)
+
+
+def test_what_the_engine_did_is_the_proof_of_a_docker_fault():
+    began = event(1, "cable", "fault", "start", fault="cut", verb="docker pause", edge="active")
+    done = event(2, "server.app", "docker", "ok", fault="cut", verb="pause", state="paused")
+    refused = event(2, "server.app", "docker", "fail", fault="cut", verb="pause", reason="gone")
+    (effect,) = faults_of((began, done), 0)
+    assert (effect.acts, effect.undone) == (("docker pause: paused",), None)
+    (effect,) = faults_of((began, refused), 0)
+    assert effect.undone == "docker pause: gone"
+
+
+def test_a_service_has_given_up_when_its_side_of_the_connection_says_so():
+    wire = tape("brpop-zombie", "keepalive")
+    began = next(frame.t for frame in wire.frames if frame.taken)
+    told = notice(wire, began - 1)
+    assert told is not None
+    assert told.how == "its host reset the connection"
+    assert notice(wire, None) is None
+
+
+def test_a_message_that_only_reached_the_host_is_not_consumed():
+    wire = WireLog(replies=[Reply(CLIENT, (b"jobs", b"m1"), 10, 1, 1, arrived=20)])
+    assert recovered(wire, "jobs", 5) is None
+    assert recovered(wire, "other", 5) is None
+    assert recovered(wire, "jobs", None) is None
+
+
+def test_a_service_that_takes_a_message_and_asks_for_more_consumes_again():
+    wire = tape("brpop-zombie", "read-timeout")
+    taken = [reply.arrived for reply in wire.replies if reply.value == (b"jobs", b"m1")]
+    told = recovered(wire, "jobs", taken[0] - 1_000_000)
+    assert told == pytest.approx(0.001)
