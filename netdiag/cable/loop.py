@@ -107,22 +107,16 @@ class CableLoop:
         due = core.due()
         if due is not None and due <= t:
             self._tick(t)
-        if core.certain(side):
+        leaves = self._send(1 - side, frame) if core.certain(side) else None
+        decision = core.frame(t, side, frame, tape.next_number)
+        if decision.awaits:
+            self._act(decision, t)
+            self._await_hosts(set(decision.awaits))
+        if leaves is None and decision.taken is None:
             leaves = self._send(1 - side, frame)
-            decision = core.frame(t, side, frame, tape.next_number)
-            tape.arrived(side, t, frame)
+        tape.arrived(side, t, frame, decision.taken)
+        if leaves is not None:
             tape.left(1 - side, leaves, frame)
-        else:
-            decision = core.frame(t, side, frame, tape.next_number)
-            if decision.awaits:
-                self._act(decision, t)
-                self._await_hosts(set(decision.awaits))
-            if decision.taken is None:
-                leaves = self._send(1 - side, frame)
-                tape.arrived(side, t, frame)
-                tape.left(1 - side, leaves, frame)
-            else:
-                tape.arrived(side, t, frame, decision.taken)
         if not decision.awaits:
             self._act(decision, t)
         core.settle()
