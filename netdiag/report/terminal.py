@@ -73,8 +73,8 @@ def report(view: View, ink: Ink) -> Iterator[RenderableType]:
 def _cell(cell: CellView, ink: Ink) -> Iterator[RenderableType]:
     yield from _head(cell, ink)
     if cell.observations:
-        about = f" of {cell.observed_at}" if cell.observed_at else ""
-        title = f"What each side holds for true{about} at the end"
+        about = f" about {cell.observed_at}" if cell.observed_at else ""
+        title = f"What each side believes{about} at the end"
         yield from _block(title, SideBySide(cell.observations, ink), ink)
     if cell.rows:
         routine = count(cell.routine, "routine line")
