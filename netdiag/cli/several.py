@@ -169,7 +169,10 @@ def _summary(analysis: Analysis) -> str:
     from netdiag.report.fates import fates  # noqa: PLC0415
     from netdiag.report.words import count  # noqa: PLC0415
 
-    messages = [message for cell in analysis.cells for message in cell.messages]
+    # every client's view of a cell tells of the same messages
+    once = {cell.id.removesuffix(f".{cell.choices.get('client')}"): cell.messages
+            for cell in analysis.cells}
+    messages = [message for told in once.values() for message in told]
     cells = count(len(analysis.cells), "cell")
     if not messages:
         return cells

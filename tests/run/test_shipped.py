@@ -1,0 +1,100 @@
+"""Every scenario that ships, in one command: its expectations hold, and its messages add up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from netdiag.catalogue import PhpRedisClient
+from netdiag.clients.environments import environments, place
+from netdiag.clients.phpredis import version
+from netdiag.errors import LabError
+from netdiag.lab.uml.kernels import choose
+from netdiag.scenario import expand, find_all, load
+from tests.run.running import Home, ended, needs_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = needs_lab
+SHIPPED = [path for path in find_all(["scenarios"])
+           if all(cell.lab.compose is None for cell in expand(load(path)).cells)]
+"""Those with a compose file need an engine; tests/lab runs them where there is one."""
+
+
+def lacking() -> str:
+    """What this machine lacks to run all of them; .ci/run installs it."""
+    try:
+        choose()
+        version(PhpRedisClient())
+    except LabError as err:
+        return str(err)
+    made = {one.name for one in environments()}
+    missing = {"redis-py==3.5.3", "redis-py==5.0.0"} - made
+    return f"no {', '.join(sorted(missing))}; netdiag clients add makes them" if missing else ""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    reason = lacking()
+    if reason:
+        pytest.skip(reason)
+    home = Home(tmp_path_factory.mktemp("shipped"))
+    arguments = ("run", *(path.absolute() for path in SHIPPED), "--jobs", "24", "--out", home.out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(place().parent.parent))  # where the environments are
+        with home.start(*arguments) as process:
+            done = ended(process, 400)
+    assert done.code == 0, done.out + done.err
+    assert f"PASS ({len(SHIPPED)} scenarios: {len(SHIPPED)} PASS)" in done.out
+    return home
+
+
+def cells(home: Home) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """Each cell's name, its directory and its analysis (of several clients: the first one's)."""
+    for scenario in sorted(home.out.iterdir()):
+        root = (scenario / "latest").resolve()
+        plan = json.loads((root / "plan.json").read_text())
+        analysis = json.loads((root / "analysis.json").read_text())
+        views = {one["id"]: one for one in analysis["cells"]}
+        for cell in plan["cells"]:
+            first = views.get(cell["id"]) or next(
+                view for name, view in views.items() if name.startswith(f"{cell['id']}."))
+            yield f"{scenario.name}/{cell['id']}", root / "cells" / cell["id"], first
+
+
+def test_in_every_cell_the_messages_add_up_to_what_was_produced(home: Home) -> None:
+    """Counted from the raw events: each message that was produced has one fate, and no other."""
+    number = 0
+    for name, directory, analysis in cells(home):
+        lines = (directory / "events.jsonl").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        made = [one["data"]["id"] for one in events
+                if (one["what"], one["outcome"]) in (("push", "start"), ("call", "start"))
+                and "id" in one["data"]]
+        told = Counter(message["id"] for message in analysis["messages"])
+        assert told == Counter(dict.fromkeys(made, 1)), name
+        assert "unexpected" not in {message["fate"] for message in analysis["messages"]}, name
+        received = {one["data"]["id"] for one in events if one["what"] == "got"}
+        for message in analysis["messages"]:
+            if message["fate"] in ("delivered", "late", "duplicated"):
+                assert message["id"] in received, name
+            if message["fate"] in ("stuck", "zombie", "refused"):
+                assert message["text"], name
+        number += len(made)
+    assert number > 100
+
+
+def test_acknowledged_patterns_lose_nothing_where_a_pop_loses_one_message_per_zombie(home) -> None:
+    """The table of patterns, phases and fates."""
+    fates = {name.removeprefix("fates/"): [message["fate"] for message in analysis["messages"]]
+             for name, _, analysis in cells(home) if name.startswith("fates/")}
+    assert fates["brpop.idle"] == fates["bzpopmin.idle"] == ["zombie", "delivered"]
+    assert fates["brpop.reply"] == ["lost", "delivered"]
+    for fault in ("idle", "request", "reply", "ack", "crash"):
+        for pattern in ("blmove", "blmove-reaper", "xreadgroup", "xreadgroup-claim"):
+            assert not {"lost", "zombie"} & set(fates[f"{pattern}.{fault}"]), (pattern, fault)
