@@ -44,9 +44,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     if reason:
         pytest.skip(reason)
     home = Home(tmp_path_factory.mktemp("shipped"))
-    arguments = ("run", *(path.absolute() for path in SHIPPED), "--jobs", "24", "--out", home.out)
+    arguments = ("run", *(path.absolute() for path in SHIPPED), "--jobs", "12", "--out", home.out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(place().parent.parent))  # where the environments are
+        patch.setenv("XDG_DATA_HOME", str(place().parent.parent))  # this HOME has no environments,
+        patch.setenv("NETDIAG_KERNEL", str(choose().path))  # and no kernel
         with home.start(*arguments) as process:
             done = ended(process, 400)
     assert done.code == 0, done.out + done.err
