@@ -55,13 +55,9 @@ class Where:
 
     def hosts(self, plan: Plan | None = None) -> Guests | Containers | None:
         """What the sandbox needs to know; see `hosts_for`."""
-        warp = self.warp or (self.usual and plan is not None and wants_warp(plan))
-        return hosts_for(self.lab, warp=warp, attach=self.attach)
-
-
-def wants_warp(plan: Plan) -> bool:
-    """Whether a plan says that its times are long."""
-    return any(cell.lab.clock == "virtual" for cell in plan.cells)
+        place = plan.place if self.usual and plan is not None else "here"
+        lab = "docker" if place == "docker" else self.lab
+        return hosts_for(lab, warp=self.warp or place == "warp", attach=self.attach)
 
 
 @click.command("run")
@@ -203,7 +199,7 @@ def _record(scenario: str, wishes: Wishes, where: Where) -> RunResult:
 
     with nothing_to_lose(), sandbox(where.hosts()) as box:
         plan = _plan(scenario, wishes)
-        if not (where.usual and wants_warp(plan)):
+        if not (where.usual and plan.place == "warp"):
             return _run(box, plan, wishes)
     with nothing_to_lose(), sandbox(where.hosts(plan)) as box:
         return _run(box, plan, wishes)

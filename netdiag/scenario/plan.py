@@ -7,7 +7,7 @@ the scenario file any more; and reading a plan is fast, because every runner doe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, Server
@@ -93,6 +93,15 @@ class Plan:
     seed: int
     cells: tuple[Cell, ...]
 
+    @property
+    def place(self) -> Literal["here", "warp", "docker"]:
+        """Where it runs when nobody says: containers for what only those have, a virtual clock for
+        times that are long."""
+        if any(_of_docker(cell) for cell in self.cells):
+            return "docker"
+        virtual = any(cell.lab.clock == "virtual" for cell in self.cells)
+        return "warp" if virtual else "here"
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON: dicts, lists and scalars."""
         return {"version": VERSION, "scenario": self.scenario, "about": self.about,
@@ -110,6 +119,13 @@ class Plan:
                       for one in plain["cells"])
         return cls(scenario=plain["scenario"], about=plain["about"], digest=plain["digest"],
                    seed=plain["seed"], cells=cells)
+
+
+def _of_docker(cell: Cell) -> bool:
+    """Whether a cell speaks of containers."""
+    faults = any(fault.kind == "docker" for fault in cell.faults)
+    services = any(client.kind == "service" for client in cell.clients.values())
+    return faults or services or cell.lab.compose is not None
 
 
 _CELL = tuple(Cell.__dataclass_fields__)
