@@ -114,7 +114,9 @@ def _summary(capture: CaptureFacts) -> str:
     parts = [
         plain(capture.kind),
         f"{count(totals.frames, 'frame')} in {span((totals.last_at - totals.first_at) / SECOND)}"
-        f" from {wall(totals.first_at)}",
+        f" from {wall(totals.first_at)}"
+        if totals.frames
+        else "no frame",
         count(len(capture.connections), "connection"),
     ]
     asides = {

@@ -99,7 +99,7 @@ def _facts(one: ConnectionFacts) -> list[tuple[str, str]]:
         )
     if one.one_sided >= 0:
         facts.append(("seen", f"only what the {SIDES[one.one_sided]} sent"))
-    if one.silence is not None:
+    if one.silence is not None and one.silence.ns >= _SHORTEST:
         facts.append(("longest silence", _silence(one)))
     if one.outstanding is not None:
         facts.append(("unanswered command", _outstanding(one)))

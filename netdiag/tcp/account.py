@@ -237,4 +237,4 @@ def _special(
     if label in (KEEPALIVE_PROBE, ZERO_WINDOW_PROBE):
         probe(state, book, own, number, t_ns, label, row)
     elif label == RST or flags & FIN_FLAG:
-        end(state, book, side, number, t_ns, label == RST)
+        end(state, book, side, number, t_ns, flags)

@@ -104,7 +104,8 @@ RST_CHALLENGED: Final = 42
 KEEPALIVE: Final = 43  # nine places, see below
 ZERO_PROBES: Final = 52
 LATE_FRAME: Final = 61
-LABEL_BASE: Final = 62
+RST_BARE: Final = 62  # 1: its first RST had no ACK
+LABEL_BASE: Final = 63
 CAUSE_BASE: Final = LABEL_BASE + COPY
 SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
 

@@ -18,6 +18,7 @@ from netdiag.tcp.book import (
     OWN,
     PROBE_WAITS,
     RST_ANSWERS,
+    RST_BARE,
     RST_CHALLENGED,
     RST_DELAY,
     RST_FRAME,
@@ -34,6 +35,8 @@ from netdiag.tcp.fields import RST_VERDICT
 if TYPE_CHECKING:
     from collections.abc import MutableSequence
 
+RST_FLAG: Final = 4
+ACK_FLAG: Final = 16
 BY_FIN: Final = 1  # as facts.Ending numbers them
 BY_RST: Final = 2
 
@@ -44,14 +47,17 @@ def end(
     side: int,
     number: int,
     t_ns: int,
-    reset: bool,
+    flags: int,
 ) -> None:
     """Enter a segment with FIN, or an RST."""
     own = OWN + SIDE_BOOK if side else OWN
     kind = BY_FIN
-    if reset:
+    if flags & RST_FLAG:
+        first = not book[own + RST_FRAME]
         if not _accepted(state, book, own, side, number, t_ns):
             return
+        if first:
+            book[own + RST_BARE] = 0 if flags & ACK_FLAG else 1
         kind = BY_RST
     elif not book[own + FIN_FRAME]:
         book[own + FIN_FRAME] = number

@@ -127,6 +127,7 @@ class SideFacts:
     fin_acked: bool
     rst_frame: int  # its first RST that the peer must accept
     rst_at: int
+    rst_bare: bool  # that one had no ACK: a host without such a socket sent it (RFC 9293, 3.5.2)
     rsts: int  # all of them
     rsts_outside: int  # outside the window: the peer drops them silently
     rsts_challenged: int  # inside, not exact: the peer sends a challenge ACK

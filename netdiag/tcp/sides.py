@@ -67,6 +67,7 @@ def side_facts(
         fin_acked=bool(fin_acked),
         rst_frame=book[own + b.RST_FRAME],
         rst_at=off_clock(book[own + b.RST_NS], first_ns),
+        rst_bare=bool(book[own + b.RST_BARE]),
         rsts=labels[Label.RST],
         rsts_outside=book[own + b.RST_OUTSIDE],
         rsts_challenged=book[own + b.RST_CHALLENGED],

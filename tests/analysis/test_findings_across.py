@@ -44,6 +44,11 @@ def worked(number: int, every: float) -> ConnectionFacts:
     )
 
 
+def turned_away(number: int, every: float) -> ConnectionFacts:
+    """The server spoke first, and closed before the client said anything."""
+    return replace(dropped(number, every), client=client(unique=0), server=server(unique=36))
+
+
 def dropped(number: int, every: float) -> ConnectionFacts:
     """The same, but the server closed it without a word."""
     return attempt(
@@ -57,6 +62,11 @@ def dropped(number: int, every: float) -> ConnectionFacts:
     [
         param([attempt(n, 0.1) for n in range(40)], [40], id="refused forty times in four seconds"),
         param([dropped(n, 0.5) for n in range(12)], [12], id="accepted and closed at once"),
+        param([turned_away(n, 0.1) for n in range(12)], [12], id="told that there are too many"),
+        param(
+            [replace(turned_away(n, 0.1), ended_by=0) for n in range(40)],
+            [], id="a load balancer that only looks whether the port is open",
+        ),
         param([attempt(n, 0.1) for n in range(9)], [], id="nine times"),
         param([attempt(n, 5.0) for n in range(40)], [], id="with pauses of five seconds"),
         param([worked(n, 0.01) for n in range(500)], [], id="a connection a request, all work"),

@@ -194,7 +194,7 @@ TAPE_TRUTH = [
     ("reply-lost", "client", LEFTOVER | {"read-timeout-below-block"}),
     ("reply-lost", "server", HALF_OPEN | {"read-timeout-below-block"}),  # healed: RST for the reply
     ("reset-client", "client", HALF_OPEN | {"read-timeout-below-block"}),
-    ("reset-client", "server", frozenset({"read-timeout-below-block"})),
+    ("reset-client", "server", HALF_OPEN | {"read-timeout-below-block"}),
     ("healed", "client", NONE),  # cut for three seconds: the same connection goes on
     ("healed", "server", NONE),
 ]  # fmt: skip

@@ -58,6 +58,13 @@ def answered_by_reset(label: Label, *, quiet: float = 9.0, **changes: object) ->
         ),
         param(answered_by_reset(Label.KEEPALIVE_PROBE, one_sided=0), [], id="one direction"),
         param(
+            connection(client(last_data_at=at(1)), server(rst_at=at(1), rst_frame=9, rsts=1,
+                                                          rst_bare=True),
+                       reset_answers=Label.DATA, reset_delay_ns=MS, **reset_by(1, 1)),
+            ["half-open"],
+            id="data answered by a host that knows no such socket",
+        ),
+        param(
             connection(client(last_at=at(12)), server(rst_at=at(10), rst_frame=29, rsts=1),
                        **reset_by(1, 10)),
             ["half-open"],
@@ -94,6 +101,13 @@ QUIET_THEN_RESET = replace(
 )  # fmt: skip
 
 
+PROBED_IN_VAIN = connection(
+    client(last_at=at(1)),
+    server(keepalive=probes(9, 0, first=301, every=3, idle=300), last_at=at(325)),
+    silence=silence(300, Label.KEEPALIVE_PROBE, 1), last_at=at(325),
+)  # fmt: skip
+
+
 def reset_out_of_the_blue(seconds: float, side: int) -> ConnectionFacts:
     sides = {"client_facts": client(), "server_facts": server()}
     made = connection(**sides, **reset_by(side, 1 + seconds))
@@ -112,6 +126,14 @@ def reset_out_of_the_blue(seconds: float, side: int) -> ConnectionFacts:
             [replace(QUIET_THEN_LOST, silence=silence(100, Label.DATA, 0))],
             ["black-hole"],
             id="silence shorter than any limit",
+        ),
+        param(
+            [PROBED_IN_VAIN], ["black-hole"], id="a probe in vain: the other host may be gone",
+        ),
+        param(
+            [PROBED_IN_VAIN, connection(client(last_at=at(380)), server(last_at=at(380)))],
+            ["middlebox-eviction", "keepalive-too-slow"],
+            id="a probe in vain, of a host that speaks elsewhere",
         ),
         param(
             [QUIET_THEN_LOST,

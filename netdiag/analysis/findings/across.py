@@ -68,12 +68,16 @@ def _runs(ones: Sequence[ConnectionFacts]) -> Iterator[list[ConnectionFacts]]:
 
 
 def _failed(one: ConnectionFacts) -> bool:
-    """Never opened; or reset, or closed by the server, without a word of it, at once."""
+    """Never opened; or ended at once without an answer, or by the server without a question."""
     if one.opening in (Opening.REFUSED, Opening.UNANSWERED):
         return True
     if one.opening is not Opening.COMPLETE or one.one_sided >= 0 or one.open_at_end:
         return False
-    return one.server.unique == 0 and one.client.unique > 0 and one.last_at - one.first_at <= SHORT
+    if one.last_at - one.first_at > SHORT:
+        return False
+    if one.client.unique:
+        return one.server.unique == 0
+    return one.ended_by == 1  # a server that turns clients away, with a word of its own or without
 
 
 def _ends(run: Sequence[ConnectionFacts]) -> str:
@@ -81,9 +85,14 @@ def _ends(run: Sequence[ConnectionFacts]) -> str:
     words = {
         "refused": sum(one.opening is Opening.REFUSED for one in run),
         "unanswered": sum(one.opening is Opening.UNANSWERED for one in run),
-        "closed without a reply": sum(one.opening is Opening.COMPLETE for one in run),
+        "ended without a reply": sum(_ended(one) and one.client.unique > 0 for one in run),
+        "turned away by the server": sum(_ended(one) and not one.client.unique for one in run),
     }
     return ", ".join(f"{number} {word}" for word, number in words.items() if number)
+
+
+def _ended(one: ConnectionFacts) -> bool:
+    return one.opening is Opening.COMPLETE
 
 
 def read_timeout_below_block(survey: Survey, found: tuple[Finding, ...]) -> Iterator[Evidence]:
@@ -164,7 +173,7 @@ def keepalive_too_slow(survey: Survey, found: tuple[Finding, ...]) -> Iterator[E
                     continue
                 yield Evidence(
                     f"{own.endpoint} begins keepalive after {lasting(probes.idle_ns)} of silence, "
-                    f"but the path to {server} forgets a connection within "
+                    f"but what lies between the clients and {server} forgets a connection within "
                     f"{lasting(limit * SECOND)}",
                     "lower its keepalive idle time below half of that (TCP_KEEPIDLE, or "
                     "net.ipv4.tcp_keepalive_time for programs that only switch it on)",

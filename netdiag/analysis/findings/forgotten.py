@@ -69,8 +69,9 @@ def half_open(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
 
 
 _RESTART: Final = (
-    "find out what made it forget (restart, failover, keepalive or an idle limit of its own); "
-    "keepalive or an application ping on the {side} notices within their own time"
+    "find out what made it forget (restart, failover, keepalive or an idle limit of its own) or "
+    "whether a NAT gave the {side} another port; keepalive or an application ping on the {side} "
+    "notices within their own time"
 )
 
 
@@ -85,7 +86,8 @@ def _answered_by_reset(connection: ConnectionFacts) -> Evidence | None:
     silence = connection.silence
     silent = silence.ns if silence is not None else 0
     first = silence is not None and silence.answer_frame == connection.ended_frame
-    if connection.reset_answers in _NEW and not (first and silent >= _QUIET):
+    quiet = first and silent >= _QUIET
+    if connection.reset_answers in _NEW and not (quiet or own.rst_bare):
         return None  # in the middle of talk a program that closes with data unread does the same
     return Evidence(
         f"{NAMES[side]} {own.endpoint} answered {_named(connection.reset_answers)} of "
@@ -207,8 +209,11 @@ def _lost_after(connection: ConnectionFacts, silence: Silence, survey: Survey) -
         return None
     if unanswered_since(connection, silence.side) is None:
         return None
-    if survey.wider(connection, silence.began_at + silence.ns):
+    at = silence.began_at + silence.ns
+    if survey.wider(connection, at):
         return None
+    if silence.label is Label.KEEPALIVE_PROBE and not survey.heard(other.endpoint, connection, at):
+        return None  # the prober's own setting made the silence so long, and the host may be gone
     return f"what {asker.endpoint} then sent was never answered"
 
 

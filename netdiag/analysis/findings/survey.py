@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.facts import Ending, Opening
@@ -39,6 +40,7 @@ class Survey:
 
     capture: CaptureFacts
     servers: Mapping[str, Server]
+    hosts: Mapping[str, tuple[tuple[int, int], ...]]  # (its last frame, number), the two latest
 
     @property
     def end(self) -> int:
@@ -57,6 +59,13 @@ class Survey:
             if number != connection.number
         )
 
+    def heard(self, endpoint: str, connection: ConnectionFacts, since_ns: int) -> bool:
+        """Whether the host of this endpoint sent something on another connection after that."""
+        return any(
+            at > since_ns and number != connection.number
+            for at, number in self.hosts[host(endpoint)]
+        )
+
     def served_others(self, connection: ConnectionFacts, since_ns: int) -> bool:
         """Whether the same server sent data on another connection after this moment."""
         return any(
@@ -72,22 +81,33 @@ _BUSY: Final = 60 * SECOND
 def survey(capture: CaptureFacts) -> Survey:
     """Look over a capture once."""
     servers: dict[str, list[ConnectionFacts]] = defaultdict(list)
+    hosts: dict[str, dict[int, int]] = defaultdict(dict)
     for connection in capture.connections:
         servers[connection.server.endpoint].append(connection)
+        for own in connection.sides:
+            hosts[host(own.endpoint)][connection.number] = own.last_at
     end = capture.totals.last_at
-    return Survey(capture, {name: _server(ones, end) for name, ones in servers.items()})
+    return Survey(
+        capture,
+        {name: _server(ones, end) for name, ones in servers.items()},
+        {name: _latest(ones) for name, ones in hosts.items()},
+    )
+
+
+def _latest(ones: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+    """(when, number) of the two latest connections: one of them is another than any that asks."""
+    return tuple(nlargest(2, ((at, number) for number, at in ones.items())))
 
 
 def _server(ones: list[ConnectionFacts], end: int) -> Server:
     silences = (one.silence.ns for one in ones if one.silence is not None and _went_on(one))
     busy = (one for one in ones if one.silence is None or one.silence.ns < _BUSY)
     lost = ((one, given_up_since(one)) for one in busy)
-    latest = sorted(((one.server.last_data_at, one.number) for one in ones), reverse=True)
     return Server(
         tuple(ones),
         max(silences, default=0),
         tuple((one.number, since, one.ended_at or end) for one, since in lost if since is not None),
-        tuple(latest[:2]),
+        _latest({one.number: one.server.last_data_at for one in ones}),
     )
 
 

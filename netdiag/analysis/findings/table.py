@@ -58,7 +58,8 @@ RULES: Final = (
         "After silence of a well-known length, an RST or no answer at all.",
         "the silence is shorter than any known limit; a connection to the same server survived a "
         "longer one; others that were not silent lost their answers, too; the side that sent the "
-        "RST had closed",
+        "RST had closed; a keepalive probe broke the silence in vain, and nothing else was heard "
+        "of the other host",
         one=middlebox_eviction,
         over=frozenset({"half-open", "black-hole"}),
     ),
