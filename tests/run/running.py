@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,25 +168,30 @@ def _processes(token: bytes) -> Iterator[tuple[int, str]]:
                     yield int(entry.name), (entry / "comm").read_text().strip()
 
 
-@dataclass(frozen=True)
-class Lodging:
-    """The network namespaces of a run while it ran, and when they were looked at (ticks)."""
+@contextmanager
+def lodging(home: Home) -> Iterator[frozenset[str]]:
+    """The network namespaces in which the processes of a run live now, without our own.
 
-    inodes: frozenset[str]
-    at: int
+    They are held for the length of the context, or the kernel would give their numbers to others.
+    """
+    with ExitStack() as undo:
+        held = []
+        for pid in home.processes():
+            with suppress(OSError):
+                fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+                undo.callback(os.close, fd)
+                held.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        yield frozenset(held) - {_network(os.getpid())}
 
 
-def lodging(home: Home) -> Lodging:
-    """Where the processes of a run live now; our own namespace is not counted."""
-    found = {_network(pid) for pid in home.processes()} - {_network(os.getpid()), ""}
-    ticks = time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
-    return Lodging(frozenset(found), int(ticks) + 1)
-
-
-def lodgers(then: Lodging) -> list[int]:
-    """Processes of that time which still live in those namespaces (the kernel reuses numbers)."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if _network(pid) in then.inodes and _born(pid) <= then.at]
+def lodgers(spaces: frozenset[str]) -> dict[int, str]:
+    """Processes that live in those namespaces: pid -> name."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _network(int(entry.name)) in spaces:
+            with suppress(OSError):
+                found[int(entry.name)] = (entry / "comm").read_text().strip()
+    return found
 
 
 def _network(pid: int) -> str:
@@ -196,17 +201,12 @@ def _network(pid: int) -> str:
         return ""
 
 
-def _born(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
-        return sys.maxsize
-
-
-def assert_nothing_is_left(home: Home, then: Lodging, seconds: float = 2.0) -> None:
-    """Within so many seconds no process and no network namespace; and no file outside of `out`."""
-    gone = until(lambda: not home.processes() and not lodgers(then), seconds)
-    assert gone, f"still there: {home.processes()}, in their namespaces: {lodgers(then)}"
+def assert_nothing_is_left(home: Home, spaces: frozenset[str], seconds: float = 2.0) -> None:
+    """Within so many seconds no process of the run, nobody in its namespaces (see `lodging`); and
+    no file outside of `out`.
+    """
+    gone = until(lambda: not home.processes() and not lodgers(spaces), seconds)
+    assert gone, f"still there: {home.processes()}, in their namespaces: {lodgers(spaces)}"
     assert home.litter() == []
 
 

@@ -87,15 +87,16 @@ def wait_for(home: Home, who: str, when: str, later: float, front: int) -> int |
 def test_nothing_outlives_a_killed_process(home: Home, who: str, when: str, later: float) -> None:
     with home.start("run", home.write(TWO_CELLS), "--out", home.out) as process:
         pid = wait_for(home, who, when, later, process.pid)
-        then = lodging(home)
-        killed = time.monotonic_ns()
-        if pid is not None:
-            with suppress(ProcessLookupError):  # it may have ended by itself just now
-                os.kill(pid, signal.SIGKILL)
-        if who in WHOLE_RUN:  # of which the front may still make its report
-            assert until(lambda: not home.processes().keys() - {process.pid}, 2), home.processes()
-        done = ended(process)
-        assert_nothing_is_left(home, then)
+        with lodging(home) as spaces:
+            killed = time.monotonic_ns()
+            if pid is not None:
+                with suppress(ProcessLookupError):  # it may have ended by itself just now
+                    os.kill(pid, signal.SIGKILL)
+            if who in WHOLE_RUN:  # of which the front may still make its report
+                alone = until(lambda: not home.processes().keys() - {process.pid}, 2)
+                assert alone, home.processes()
+            done = ended(process)
+            assert_nothing_is_left(home, spaces)
     if who == "front":
         assert done.code == -signal.SIGKILL
         assert_readable(home, when)
@@ -130,4 +131,4 @@ def assert_told(home: Home, done: Done, who: str, killed: int) -> None:
     assert "SIGKILL" in why
     [last] = [line for line in home.events("one").splitlines() if b'"reason"' in line]
     told = int(last.split(b",")[0].removeprefix(b'{"t":'))
-    assert told - killed < 500_000_000
+    assert told - killed < 2_000_000_000
