@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from netdiag.run.front import RunResult
     from netdiag.scenario import Plan
 
-_LABS: Final = {"real": ("namespaces", False), "guest": ("uml", False), "virtual": ("uml", True)}
-"""The clock that a cell's first event names -> the lab and whether its clock is virtual."""
+_GUESTS: Final = {"guest": ("uml", False), "virtual": ("uml", True)}
+"""The clock that a cell's first event names, where it is not the machine's own -> the lab and
+whether its clock is virtual."""
+_LABS: Final = ("namespaces", "docker")
 
 
 @click.command("replay")
@@ -40,7 +42,8 @@ _LABS: Final = {"real": ("namespaces", False), "guest": ("uml", False), "virtual
 def command(directory: Path, *, out: Path, jobs: int) -> int:
     """Run the plan of the recording in DIRECTORY again and say whether the result is the same.
 
-    It runs where it ran before: in namespaces, or in a guest in real time or on its virtual clock.
+    It runs where it ran before: in namespaces, in containers, or in a guest in real time or on its
+    virtual clock.
     On a virtual clock "identical" means every event and every packet in the same order, within
     100 us; port numbers may differ. In real time the runs are compared as `netdiag compare` does.
 
@@ -52,42 +55,46 @@ def command(directory: Path, *, out: Path, jobs: int) -> int:
 
     before = find(directory)
     plan = load_plan(before)
-    clock = _clock(before, plan)
-    result = _again(plan, clock, out=out, jobs=jobs)
+    lab, warp = _where(before, plan)
+    result = _again(plan, lab, warp=warp, out=out, jobs=jobs)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
     if result.stopped is not None:
         click.echo("netdiag: interrupted, so nothing is compared", err=True)
         return 128 + result.stopped
-    same = _event_by_event if clock == "virtual" else _by_meaning
+    same = _event_by_event if warp else _by_meaning
     code = same(before, result.recording, plan)
     click.echo(f"recording: {_shown(result.recording.root)}")
     return code
 
 
-def _clock(recording: Recording, plan: Plan) -> str:
-    """What the recording's cells ran on. Raises RecordingError when none tells."""
+def _where(recording: Recording, plan: Plan) -> tuple[str, bool]:
+    """In which lab the recording's cells ran, and whether its clock was virtual.
+
+    Raises RecordingError when none tells.
+    """
     from netdiag.errors import RecordingError  # noqa: PLC0415
     from netdiag.recording import read_events  # noqa: PLC0415
 
     for cell in plan.cells:
         for event in read_events(recording.cell(cell.id).events)[:1]:
-            clock = event.data.get("clock", "real")
-            if isinstance(clock, str) and clock in _LABS:
-                return clock
+            clock, lab = (str(event.data.get(name, "")) for name in ("clock", "lab"))
+            if clock in _GUESTS:
+                return _GUESTS[clock]
+            if clock == "real":
+                return lab if lab in _LABS else _LABS[0], False
     raise RecordingError(
         f"{_shown(recording.root)}: no cell says which clock it ran on, so it cannot be run again "
         "in the same way; use `netdiag run`"
     )
 
 
-def _again(plan: Plan, clock: str, *, out: Path, jobs: int) -> RunResult:
+def _again(plan: Plan, lab: str, *, warp: bool, out: Path, jobs: int) -> RunResult:
     from netdiag.cli.progress import progress  # noqa: PLC0415
     from netdiag.cli.run import hosts_for, nothing_to_lose  # noqa: PLC0415
     from netdiag.run.front import run_plan  # noqa: PLC0415
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415
 
-    lab, warp = _LABS[clock]
     with (
         nothing_to_lose(),
         sandbox(hosts_for(lab, warp=warp)) as box,
