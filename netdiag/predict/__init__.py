@@ -9,7 +9,8 @@ settings   what the two ends wait for
 programs   how the libraries speak
 client     what could end a client's waiting
 server     when a server gives a client up
-healing    what a path that heals in time undoes, and what FIN-WAIT-1 lasts
+healing    when a fault ends, and what FIN-WAIT-1 lasts
+recovery   whom a path that heals in time rescues
 resets     what a RST tells
 hosts      what a frozen or dead program tells
 timers     the kernel's timers: retransmission, keepalive, SYN, persist, FIN-WAIT-2

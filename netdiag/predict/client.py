@@ -172,10 +172,14 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
 
 def probe_times(limits: Limits, kernel: Kernel, quiet: Span) -> list[Span]:
     """When the client's next keepalive probes leave, unanswered ones only."""
-    if limits.keepalive is None:
-        return []
+    return [] if limits.keepalive is None else probes_due(kernel, limits.keepalive, quiet)
+
+
+def probes_due(kernel: Kernel, timings: tuple[int, int, int], quiet: Span) -> list[Span]:
+    """When the next keepalive probes leave, seconds after the fault; quiet: how long before it the
+    last segment came."""
     alternatives = [[at - one.ago for at in timers.probes(kernel, *one.timings)]
-                    for one in heard(quiet, limits.keepalive, kernel)]
+                    for one in heard(quiet, timings, kernel)]
     return [either(same) for same in zip(*alternatives, strict=True)]
 
 

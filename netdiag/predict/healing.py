@@ -12,14 +12,6 @@ from typing import TYPE_CHECKING
 
 from netdiag.faults.trigger import PacketTrigger, PhaseTrigger, TimeTrigger
 from netdiag.predict import timers
-from netdiag.predict.client import (
-    RST_SOURCE,
-    WAKING,
-    Candidate,
-    earliest,
-    probe_times,
-    read_timeout,
-)
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.wheel import ZERO, Span, exactly
 
@@ -70,38 +62,6 @@ def _client_closes(end: object) -> bool:
     if isinstance(end, PacketTrigger):
         return (end.from_, end.label, end.nth) == ("client", "fin", 1)
     return isinstance(end, PhaseTrigger) and (end.phase, end.nth) == ("closing", 1)
-
-
-def healed_first(seen: Situation, limits: Limits, kernel: Kernel, healed: Span,
-                 forgot: Span | None, *, messages: bool) -> Candidate | None:
-    """What the client notices although the path healed before anything told it; None: nothing.
-
-    forgot: when the server forgot it, None if it did not before the healing; messages: whether any
-    may come. Raises Unpredictable.
-    """
-    found = list(read_timeout(limits, seen.since)) if seen.regime != "syn" else []
-    if messages and found:
-        raise Unpredictable("the path heals before anything tells the client; what it notices "
-                            "hangs on the message that comes then")
-    if forgot is not None:
-        found += _answered_by_reset(seen, limits, kernel, healed)
-    return earliest(found)
-
-
-def _answered_by_reset(seen: Situation, limits: Limits, kernel: Kernel,
-                       healed: Span) -> list[Candidate]:
-    """The first copy or probe after the healing meets a server that knows nothing of it."""
-    if seen.regime == "request":
-        times = [at - seen.since for at in timers.copies(kernel)]
-        what = "the first copy after the healing"
-    else:
-        times = probe_times(limits, kernel, seen.quiet)
-        what = "the first keepalive probe after the healing"
-    at = timers.first_after(times, healed)
-    if at.high == float("inf"):
-        return []
-    return [Candidate(when=at + WAKING, by="a RST from the peer", sees=limits.program.reset,
-                      formula=f"{what} is answered with a RST", source=RST_SOURCE)]
 
 
 def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,

@@ -13,7 +13,7 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
 from netdiag.predict.client import Candidate, earliest
-from netdiag.predict.healing import Healing, Path, fin_wait1, healed_first, healing
+from netdiag.predict.healing import Healing, Path, fin_wait1, healing
 from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
     ERROR,
@@ -25,6 +25,7 @@ from netdiag.predict.model import (
     Prediction,
 )
 from netdiag.predict.pushes import Unpredictable
+from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, forgets, unacknowledged
 from netdiag.predict.settings import Limits, limits_of, of_host
@@ -154,13 +155,10 @@ def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
         return winner
     if winner is not None and winner.when.low < healed.high:
         raise Unpredictable("the path heals at about the time at which the client would notice")
-    forgot = None if server is None else server.when
-    if forgot is not None and forgot.high > healed.low:
-        if forgot.low < healed.high:
-            raise Unpredictable("the path heals at about the time at which the server forgets the "
-                                "client")
-        forgot = None
-    return healed_first(case.seen, case.limits, case.client, healed, forgot, messages=messages)
+    if case.seen.regime == "syn":
+        return None  # the next SYN gets through
+    return after_healing(case.seen, case.limits, case.client, server,
+                         Course(healed, winner, messages))
 
 
 def _closing(case: _Case) -> list[Candidate]:

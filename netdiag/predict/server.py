@@ -8,10 +8,10 @@ lives by tcp_retries2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.predict import timers
-from netdiag.predict.client import TCP_TIMER, silence_ends
+from netdiag.predict.client import TCP_TIMER, probes_due, silence_ends
 from netdiag.predict.pushes import Unpredictable, later_pushes
 from netdiag.predict.settings import server_keepalive
 from netdiag.predict.situation import cron_of
@@ -26,15 +26,21 @@ if TYPE_CHECKING:
     from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
 
+KEEPALIVE: Final = "the server's keepalive timer"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
-    """When the server's socket is gone, seconds after the fault; None: never."""
+    """When the server's socket is gone, seconds after the fault; None: never. sends: when its
+    kernel sends something by itself until then, probes or copies.
+    """
 
     when: Span | None
     by: str
     formula: str
     source: str
     whole: float = 0.0
+    sends: tuple[Span, ...] = ()
 
 
 def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forgetting:
@@ -66,7 +72,7 @@ def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
     dies, when = silence_ends(kernel, timings, seen.server_quiet)
     return Forgetting(
         when=when,
-        by="the server's keepalive timer",
+        by=KEEPALIVE, sends=tuple(probes_due(kernel, timings, seen.server_quiet)),
         formula=f"tcp-keepalive {idle}: {idle} + {count} x {interval} = "
                 f"{idle + count * interval} s; wheel: {written(dies)}",
         source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", whole=dies.low)
@@ -78,7 +84,8 @@ def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:
     if start.high > 0:
         formula = f"the reply after {format_duration(round(start.low, 1))}, then {formula}"
     return Forgetting(when=start + dies, by="the server's retransmission timer",
-                      formula=formula, source=TCP_TIMER + "tcp_write_timeout")
+                      formula=formula, source=TCP_TIMER + "tcp_write_timeout",
+                      sends=tuple(start + at for at in timers.copies(kernel)))
 
 
 def _next_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Span | None:

@@ -15,6 +15,7 @@ from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
 from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING, PUSHING
 from netdiag.predict.pushes import Unpredictable, early_pushes
 from netdiag.predict.wheel import ZERO, Span, either, exactly
+from netdiag.units import format_duration
 
 if TYPE_CHECKING:
     from netdiag.faults.trigger import Trigger
@@ -136,6 +137,7 @@ class _Finding:
             return found
         if trigger.phase == "blocked" and trigger.nth == 1:
             later = exactly(trigger.after)
+            self._same_call(later + _ACKED)
             return self._quiet(found.start + _ACKED + later, since=later + _ACKED, quiet=later)
         return self.waiting(found.start + trigger.after)
 
@@ -186,6 +188,13 @@ class _Finding:
         if read is not None and read <= gap.high:
             raise Unpredictable("the read timeout ends the call before the message comes")
 
+    def _same_call(self, gap: Span) -> None:
+        """The client still waits in the call that it began so long ago. Raises Unpredictable."""
+        block = self.cell.workload.block
+        if block and gap.high >= block:
+            raise Unpredictable(f"the command's own timeout ({format_duration(block)}) has ended "
+                                "that call before the fault comes")
+
     def _nil_reply(self, trigger: PhaseTrigger, found: Situation) -> Situation:
         """Without a message the reply is the nil of the command's own timeout."""
         block, read = self.cell.workload.block, self.limits.read
@@ -229,8 +238,7 @@ class _Finding:
         gap = at - call
         if self.limits.read is not None and self.limits.read <= gap.high:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
-        if self.cell.workload.block and gap.high >= self.cell.workload.block:
-            gap = Span(0.0, self.cell.workload.block)
+        self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - _ACKED).at_least(0.0))
         return replace(found, delayed=1 + sum(1 for push in pushes if push < at.low))
 

@@ -1,10 +1,10 @@
 """Bench: cells drawn from a seed, run in warp; every measured time beside its predicted interval.
 
-Draws keepalive x TCP_USER_TIMEOUT x read timeout x tcp_retries2 x tcp_orphan_retries x phase x data
-in flight, runs the cells on the virtual clock, and compares when the client noticed, how long
-FIN-WAIT-1 lasted and when the server forgot it with what the settings alone foretell. Exit code 1
-when a measurement lies outside its interval, when an interval is wider than 12.5 % and 100 ms, or
-when a cell says nothing.
+Draws keepalive x TCP_USER_TIMEOUT x read timeout x tcp_retries2 x tcp_orphan_retries x tail loss
+probes x phase x data in flight, runs the cells on the virtual clock, and compares when the client
+noticed, how long FIN-WAIT-1 lasted and when the server forgot it with what the settings alone
+foretell. Exit code 1 when a measurement lies outside its interval, when an interval is wider than
+12.5 % of what its timer runs in all and 100 ms, or when a cell says nothing.
 
     python tests/bench/predicted.py --seed 7 --cells 40
 """
@@ -67,8 +67,10 @@ def drawn(dice: random.Random) -> dict[str, Any]:
         "server": {"config": {"tcp-keepalive": dice.choice((0, 3, 10, 45, 300))}},
         "hosts": {
             "client": {"net.ipv4.tcp_retries2": dice.randint(1, 15),
-                       "net.ipv4.tcp_orphan_retries": dice.choice((0, 0, 1, 2, 3, 5, 7, 9))},
-            "server": {"net.ipv4.tcp_retries2": dice.randint(1, 12)},
+                       "net.ipv4.tcp_orphan_retries": dice.choice((0, 0, 1, 2, 3, 5, 7, 9)),
+                       "net.ipv4.tcp_early_retrans": dice.choice((3, 3, 0))},
+            "server": {"net.ipv4.tcp_retries2": dice.randint(1, 12),
+                       "net.ipv4.tcp_early_retrans": dice.choice((3, 3, 0))},
         },
         "workload": {"pattern": "brpop", "key": "jobs", "after_error": "exit", "produce": produce},
         "faults": [{"name": "cut", "at": phase, "do": "blackhole"}],
