@@ -54,11 +54,18 @@ def command(
         "loglevel=1",
         "panic=-1",
         "PYTHONHASHSEED=0",
+        *_packages(),
         *clock,
         f"init={init}",
         "--",
         *arguments,
     ]
+
+
+def _packages(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Where this interpreter was told to find packages, for the guest's, whose directory is /."""
+    told = [str(Path(one).absolute()) for one in environ.get("PYTHONPATH", "").split(":") if one]
+    return [_quoted(f"PYTHONPATH={':'.join(told)}")] if told else []
 
 
 def python(script: Path, *arguments: str) -> list[str]:

@@ -190,10 +190,13 @@ class Guest:
         self._undo.close()
 
     def obituary(self, code: int) -> str:
-        """One sentence for a guest that ended without a word of its pid 1, with its last words."""
+        """One sentence for a guest that ended too soon, with its last words: without a word of its
+        pid 1, or before it was up.
+        """
         said = " / ".join(filter(None, (word.strip() for word in self._words)))
         last = f"; it said: {said}" if said else ""
-        return f"the guest ended by itself ({how_it_ended(code)}){last}"
+        when = "by itself" if self.code is None else "before it was ready"
+        return f"the guest ended {when} ({how_it_ended(self.code or code)}){last}"
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -212,10 +212,10 @@ def _pass_on(complaints: Sequence[str]) -> None:
 def _ended(guest: Guest) -> int:
     code = guest.kill()
     _pass_on(guest.listen())
-    if guest.code is None:
-        print(guest.obituary(code), file=sys.stderr, flush=True)
-        return LabError.exit_code
-    return guest.code
+    if guest.code is not None and (guest.up or guest.code == 0):
+        return guest.code
+    print(guest.obituary(code), file=sys.stderr, flush=True)
+    return LabError.exit_code
 
 
 def _in_both(before: Processes | None, now: Processes) -> Processes | None:

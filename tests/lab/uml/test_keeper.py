@@ -171,6 +171,28 @@ def test_the_command_line_of_a_virtual_guest(tmp_path: Path) -> None:
     )
 
 
+def test_the_guests_interpreter_finds_the_packages_that_ours_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "site:/opt/a b:")
+    words = command(Kernel(tmp_path / "linux"), ["x"], virtual=True)
+    assert f'"PYTHONPATH={tmp_path}/site:/opt/a b"' in words
+    monkeypatch.delenv("PYTHONPATH")
+    words = command(Kernel(tmp_path / "linux"), ["x"], virtual=True)
+    assert not any("PYTHONPATH" in word for word in words)
+
+
+def test_a_guest_that_ends_before_it_is_up_says_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = "echo 'ModuleNotFoundError: none'; echo '== exit 1'"
+    with keeper(tmp_path, script) as (kept, _):
+        assert kept.run({"run": {}}, ["a"], cores=1) == LabError.exit_code
+    said = capfd.readouterr().err
+    assert said.startswith("the guest ended before it was ready (code 1); it said: ModuleNotFound")
+
+
 def test_a_word_that_no_kernel_can_be_told_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="quotation mark"):
         command(Kernel(tmp_path), python(tmp_path / 'a"b.py'), virtual=True)
