@@ -107,6 +107,26 @@ def test_nothing_outlives_a_killed_process(home: Home, who: str, when: str, late
         assert done.code in (0, 2)
 
 
+FROZEN = """
+name: frozen
+faults:
+  - {name: ice, at: blocked, do: freeze}
+  - {name: sleep, at: {event: active, after: 100ms}, do: {freeze: client}}
+expect: {detected_within: never}
+duration: 20s
+"""
+
+
+def test_frozen_programs_die_with_their_run_too(home: Home) -> None:
+    with home.start("run", home.write(FROZEN), "--out", home.out) as process:
+        assert until(lambda: home.events("frozen").count(b'"signal":"SIGSTOP"') == 2, 20)
+        then = lodging(home)
+        assert {"client", "valkey-server"} <= set(home.processes().values())
+        os.kill(process.pid, signal.SIGKILL)
+        ended(process)
+        assert_nothing_is_left(home, then)
+
+
 def assert_readable(home: Home, when: str) -> None:
     """The recording reads as UNKNOWN with a sentence; killed after its end, as what it was."""
     if not list(home.out.glob("two/*/plan.json")):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from pytest import param
 
 from netdiag.analysis import Outcome, analyse
-from netdiag.catalogue.clients import Keepalive, RedisPyClient, RedisPySettings
+from netdiag.catalogue.clients import (
+    Client,
+    ExecClient,
+    Keepalive,
+    RedisPyClient,
+    RedisPySettings,
+)
 from netdiag.errors import LabError
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger
 from netdiag.faults.host import Freeze, HostFault, Kill, Restart, Signal
@@ -34,8 +42,23 @@ CELLS = {
     "kill-client": fault(Kill(host="client"), BLOCKED, 1.0),
     "restart-server": fault(Restart(), BLOCKED, None),
     "term-client": fault(Signal(name="SIGTERM", host="client"), BLOCKED, None),
+    "several": fault(Freeze(), BLOCKED, 1.0),
+    "family": fault(Freeze(host="client"), BLOCKED, 1.0),
     "ignored": fault(Signal(name="SIGPIPE", host="client"), BLOCKED, None),
 }
+
+
+SEVERAL = "several"
+"""Three clients and one server: what happens to it happens once."""
+PARENT = ExecClient(command=("sh", "-c", f"{sys.executable} -m netdiag.clients.programs.redis_py"
+                             " & sleep 3600 & wait"))
+"""A program that has started others; a fault of it is theirs, too."""
+
+
+def clients(name: str) -> dict[str, Client]:
+    if name == SEVERAL:
+        return {who: RedisPyClient(settings=SETTINGS) for who in ("a", "b", "c")}
+    return {"client": PARENT if name == "family" else RedisPyClient(settings=SETTINGS)}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +68,7 @@ def recording(tmp_path_factory):
             id=name,
             index=index,
             seed=1,
-            clients={"client": RedisPyClient(settings=SETTINGS)},
+            clients=clients(name),
             workload=Workload(
                 produce=(
                     Produce(at=EventTrigger(event="active", after=0.5)),
@@ -118,6 +141,28 @@ def test_a_server_comes_back_at_its_address_and_the_client_to_it(recording) -> N
         assert cell.noticed is not None
         assert cell.noticed.by == "a FIN from the peer"
         assert cell.messages[-1].fate == "delivered"
+
+
+def test_a_server_that_clients_share_is_frozen_once_and_each_sees_it(recording) -> None:
+    made, cells = recording
+    events = read_events(made.cell(SEVERAL).events)
+    signals = [event.data["signal"] for event in events if event.what == "signal"]
+    assert signals == ["SIGSTOP", "SIGCONT"]
+    for who in ("a", "b", "c"):
+        assert cells[f"{SEVERAL}.{who}"].outcome is Outcome.PASS
+        assert len(cells[f"{SEVERAL}.{who}"].faults[0].acts) == 2
+
+
+def test_what_a_program_has_started_is_frozen_with_it(recording) -> None:
+    """The shell is the program; its consumer is a child, which takes nothing while it is frozen."""
+    made, cells = recording
+    (effect,) = cells["family"].faults
+    assert cells["family"].outcome is Outcome.PASS
+    frozen, thawed = effect.began_ns, effect.healed_ns
+    words = [event.t for event in read_events(made.cell("family").events)
+             if event.lane == "client.app" and event.what == "got"]
+    assert words
+    assert not [t for t in words if frozen + 100_000_000 < t < thawed]
 
 
 def test_the_end_of_a_killed_client_is_no_noticing(recording) -> None:
