@@ -1,0 +1,187 @@
+"""Cells in, forecasts out: which timer governs in which situation, and what it looks like there.
+
+The kernel is 6.1 at 250 Hz on a virtual clock; the sources are the kernel functions that each row
+names (net/ipv4/tcp_timer.c), redis-py's retry.py, anet.c of Redis.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pytest import param
+
+from netdiag.predict import FaultPrediction, Kernel, predict
+from netdiag.scenario import expand, loads
+
+KERNEL = Kernel.of("6.1.192", hz=250, virtual=True)
+KEEPALIVE, RETRANSMISSION = "the kernel's keepalive timer", "the kernel's retransmission timer"
+OWN, RST = "the client's own timeout", "a RST from the peer"
+PROBES = {"keepalive": {"idle": "5s", "interval": "2s", "count": 3}}
+Times = tuple[float, float] | None
+
+
+def cell(at: Any = "blocked", do: Any = "blackhole", *, read: str | None = None, retry: int | None
+         = 0, server: int = 0, block: str = "0s", produce: Any = (), sysctls: Any = None,
+         lasts: str | None = None, kind: str = "redis-py", **settings: Any) -> FaultPrediction:
+    """One fault of one cell, predicted."""
+    told = {"read_timeout": read, "connect_timeout": None, **settings}
+    if kind == "redis-py":
+        told = {"keepalive": None, **told, **({} if retry is None else {"retry": retry})}
+    fault = {"name": "cut", "at": at, "do": do, **({"for": lasts} if lasts else {})}
+    text = json.dumps({
+        "name": "table", "client": {"kind": kind, "settings": told}, "faults": [fault],
+        "server": {"config": {"tcp-keepalive": server}},
+        "workload": {"block": block, "produce": list(produce)},
+        "hosts": {host: {f"net.ipv4.{name}": value for name, value in row.items()}
+                  for host, row in (sysctls or {}).items()}})
+    return predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0").faults[0]
+
+
+def told(one: FaultPrediction, what: str, by: str, times: Times) -> None:
+    forecast = one.of(what)
+    assert forecast is not None, one.unsaid
+    assert forecast.by == by
+    if times is None:
+        assert forecast.when is None
+        return
+    assert forecast.when is not None
+    assert times[0] <= forecast.when.low <= forecast.when.high <= times[1]
+
+
+FIVE = {"client": {"tcp_retries2": 5}}
+NOTICED = [
+    param({}, "nothing", None, id="no timer will ever fire"),
+    param(PROBES, KEEPALIVE, (11.0, 11.5), id="tcp_keepalive_timer: 5 + 3 x 2"),
+    param({**PROBES, "user_timeout": "10s"}, KEEPALIVE, (11.0, 11.5),
+          id="the first probe after TCP_USER_TIMEOUT: 5 7 9 11"),
+    param({**PROBES, "user_timeout": "30s"}, KEEPALIVE, (31.0, 31.7),
+          id="TCP_USER_TIMEOUT makes the count meaningless"),
+    param({"at": "request_in_flight", "sysctls": FIVE}, RETRANSMISSION, (13.2, 13.7),
+          id="retransmits_timed_out: 2 RTO + T(5)"),
+    param({"at": "request_delivered", "sysctls": FIVE, **PROBES}, RETRANSMISSION, (13.2, 13.7),
+          id="keepalive does not probe while a request is unacknowledged"),
+    param({"at": "connected", "sysctls": FIVE}, RETRANSMISSION, (13.2, 13.7),
+          id="the greeting is a request, too"),
+    param({"at": "request_in_flight", "user_timeout": "3s"}, RETRANSMISSION, (3.4, 3.6),
+          id="tcp_clamp_rto_to_user_timeout: 2 RTO + 3"),
+    param({"at": "request_in_flight", "user_timeout": "3s",
+           "sysctls": {"client": {"tcp_early_retrans": 0}}}, RETRANSMISSION, (3.2, 3.4),
+          id="without a tail loss probe 1 RTO + 3"),
+    param({"read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout comes first"),
+    param({"read": "20s", **PROBES}, KEEPALIVE, (11.0, 11.5), id="keepalive comes first"),
+    param({"at": "connecting", "connect_timeout": "2s"}, OWN, (2.0, 2.2), id="one dial"),
+    param({"at": "connecting", "connect_timeout": "2s", "retry": 3}, OWN, (8.1, 8.4),
+          id="four dials and 20 + 40 + 80 ms"),
+    param({"at": "connecting"}, RETRANSMISSION, (127.0, 131.5), id="SYN: 1 3 7 15 31 63 127"),
+    param({"do": "freeze", **PROBES}, "nothing", None, id="the kernel answers for a frozen server"),
+    param({"do": "freeze", "read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout notices"),
+    param({"do": "kill"}, "a FIN from the peer", (0.0, 0.2), id="the kernel closes for the dead"),
+    param({"do": {"reset": {"to": "client"}}}, RST, (0.0, 0.2), id="who is told knows"),
+    param({"do": {"reset": {"to": "server"}}, **PROBES}, RST, (5.0, 5.4),
+          id="who is not learns by the first probe"),
+    param({"do": {"reset": {"to": "server"}}}, "nothing", None, id="or never"),
+    param({"at": "reply_in_flight", "produce": [{"at": "7s"}], **PROBES}, KEEPALIVE, (9.0, 9.8),
+          id="a probe was answered 2 s ago, so 2 s of the idle time are over"),
+    param({"at": "reply_delivered", "produce": [{"at": "7s"}], "sysctls": FIVE}, RETRANSMISSION,
+          (13.6, 14.1), id="the next request follows at once"),
+    param({"kind": "phpredis", "read": "4s"}, OWN, (3.9, 4.2), id="phpredis' own timeout"),
+    param({"kind": "phpredis", "keepalive": "on", "sysctls": {"client": {
+        "tcp_keepalive_time": 5, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}}}, KEEPALIVE,
+          (11.0, 11.5), id="OPT_TCP_KEEPALIVE is a switch, the timings are the host's"),
+]
+
+
+@pytest.mark.parametrize(("given", "by", "times"), NOTICED)
+def test_what_the_client_notices(given: dict[str, Any], by: str, times: Times) -> None:
+    told(cell(**given), "noticed", by, times)
+
+
+HEALED = [
+    param({"lasts": "3s", **PROBES}, "nothing", None, id="the next probe gets through"),
+    param({"lasts": "10500ms", **PROBES}, "", None, id="after the last probe: nobody knows"),
+    param({"lasts": "9s", "keepalive": {"idle": "20s", "interval": "2s", "count": 3}, "server": 1},
+          RST, (19.9, 22.2), id="the server has forgotten, and the probe is answered with a RST"),
+    param({"lasts": "9s", "server": 1}, "nothing", None, id="nothing is sent that would meet it"),
+    param({"lasts": "3s", "at": "request_in_flight"}, "nothing", None, id="the next copy arrives"),
+    param({"lasts": "9s", "at": "request_in_flight", "user_timeout": "3s"}, RETRANSMISSION,
+          (3.4, 3.6), id="healed too late"),
+    param({"lasts": "3s", "read": "4s"}, OWN, (3.9, 4.2), id="no message, so the read ends"),
+    param({"lasts": "3s", "do": "freeze", "read": "4s"}, OWN, (3.9, 4.2), id="the same, thawed"),
+]
+
+
+@pytest.mark.parametrize(("given", "by", "times"), HEALED)
+def test_what_the_client_notices_when_the_path_heals(
+    given: dict[str, Any], by: str, times: Times
+) -> None:
+    one = cell(**given)
+    if by:
+        told(one, "noticed", by, times)
+    else:
+        assert one.forecasts == ()
+        assert "hangs on its rounding" in one.unsaid[0]
+
+
+@pytest.mark.parametrize(("given", "by", "times"), [
+    param({"server": 6}, "the server's keepalive timer", (11.9, 12.5), id="anetKeepAlive: 6+3x2"),
+    param({}, "nothing", None, id="tcp-keepalive 0: a zombie for ever"),
+    param({"server": 6, "sysctls": {"server": {"tcp_retries2": 5}},
+           "produce": [{"at": {"event": "active", "after": "2s"}}]},
+          "the server's retransmission timer", (15.2, 15.7), id="an unacknowledged reply governs"),
+    param({"server": 300, "block": "5s", "sysctls": {"server": {"tcp_retries2": 5}}},
+          "the server's retransmission timer", (18.1, 19.8), id="so does the nil of the timeout"),
+    param({"at": "request_in_flight", "server": 6, "sysctls": {"server": {"tcp_retries2": 5}}},
+          "the server's retransmission timer", (13.2, 13.7), id="the greeting's reply waits"),
+])
+def test_when_the_server_forgets(given: dict[str, Any], by: str, times: Times) -> None:
+    told(cell(**given), "server", by, times)
+
+
+@pytest.mark.parametrize(("given", "times"), [
+    param({}, (109.0, 112.0), id="tcp_orphan_retries 0 means 8"),
+    param({"sysctls": {"client": {"tcp_orphan_retries": 4}}}, (6.7, 7.1), id="T(4) = 6.2 s"),
+    param({"user_timeout": "3s"}, (3.4, 3.6), id="TCP_USER_TIMEOUT is an orphan's, too"),
+    param({"at": "request_in_flight"}, (102.9, 105.6), id="the clock began with the request"),
+    param({"at": "request_in_flight", "sysctls": {"client": {"tcp_orphan_retries": 2}}}, (0.1, 3.6),
+          id="T(2) is over when it closes: the next timeout"),
+    param({"lasts": "5s"}, (3.0, 3.6), id="healed: until the next copy"),
+])
+def test_how_long_fin_wait_1_lasts(given: dict[str, Any], times: Times) -> None:
+    told(cell(read="3s", **given), "fin_wait1", "the client's retransmission timer", times)
+
+
+def test_what_the_application_sees_comes_after_the_librarys_own_repetitions() -> None:
+    """redis-py 8: ten repetitions, each of eleven dials of 5 s (retry.py, connection.py)."""
+    one = cell(read="5s", retry=None, connect_timeout="5s")
+    told(one, "noticed", OWN, (4.9, 5.2))
+    told(one, "error", OWN, (554.0, 614.0))
+    healed = cell(read="5s", retry=None, connect_timeout="5s", lasts="30s").of("error")
+    assert healed is not None
+    assert healed.when is None
+    assert "repeats the command by itself" in healed.text
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    param({"at": {"from": "client", "label": "fin"}}, "does not follow from the settings",
+          id="a packet"),
+    param({"at": "0s"}, "may still be dialling", id="too early"),
+    param({"at": "2s", "produce": [{"at": "2s"}]}, "a message may be on its way", id="a race"),
+    param({"at": "closing"}, "has already decided to close", id="closing"),
+    param({"at": {"phase": "blocked", "after": "4s"}, "block": "3s"}, "has ended that call",
+          id="the call is another by then"),
+    param({"at": "reply_in_flight", "read": "2s", "produce": [{"at": "5s"}]},
+          "the read timeout ends the call", id="the call is over by then"),
+    param({"do": {"freeze": "client"}}, "is not the network's affair", id="a frozen client"),
+])
+def test_what_settings_do_not_tell_is_a_sentence(given: dict[str, Any], sentence: str) -> None:
+    one = cell(**given)
+    assert one.of("noticed") is None
+    assert sentence in one.unsaid[0]
+
+
+def test_a_prediction_is_plain_json() -> None:
+    text = json.dumps({"name": "x", "faults": [{"at": "blocked", "do": "blackhole"}]})
+    one = predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0")
+    assert json.loads(json.dumps(one.to_json()))["faults"][0]["forecasts"][0]["what"] == "noticed"
