@@ -1,8 +1,8 @@
 """phpredis in the real lab, beside the claims that were made of phpredis 4.0 on PHP 7.1.
 
 Each test's docstring holds the claim; what is asserted is what this machine's version does
-(reports/examples/phpredis.md has the table, for 5.3.7 on PHP 8.2). A client's own timeout comes late on a busy
-machine and never early.
+(reports/examples/phpredis.md has the table, for 5.3.7 on PHP 8.2). A client's own timeout comes
+late on a busy machine and never early.
 """
 
 from __future__ import annotations
