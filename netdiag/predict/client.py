@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.predict import timers
+from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.silence import heard
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 from netdiag.predict.words import ago, gives_up, wheel
@@ -65,6 +66,9 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
     if limits.keepalive is None:
         return
     idle, interval, count = limits.keepalive
+    if interval > idle and seen.earlier >= idle:
+        raise Unpredictable("keepalive's interval is longer than its idle time, so when its next "
+                            "probe comes hangs on the probes before the last message")
     dies, when = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
     formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
     if limits.user_timeout:

@@ -34,12 +34,11 @@ class Healing:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """When the path is whole again, seconds after the fault, None: it never is; and since when a
-    reply of the server is unacknowledged there, None: none is."""
+    """When the path is whole again, seconds after the fault, None: it never is; and when the server
+    sends an unacknowledged reply again."""
 
     healed: Span | None
-    reply: Span | None
-    server: Kernel
+    copies: tuple[Span, ...] = ()
 
 
 def healing(fault: Fault, seen: Situation) -> Healing:
@@ -83,8 +82,8 @@ def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,
         return ends
     own = [at - age for at in timers.copies(kernel)]
     through = [timers.first_after(own, (healed - closed).at_least(0.0))]
-    if path.reply is not None:  # a copy of the server's reply meets an orphan, which answers RST
-        copies = [at + path.reply - closed for at in timers.copies(path.server)]
+    if path.copies:  # one that arrives meets an orphan, which answers with a RST
+        copies = [at - closed for at in path.copies]
         through.append(timers.first_after(copies, (healed - closed).at_least(0.0)))
     return Span(min(ends.low, *(one.low for one in through)),
                 min(ends.high, *(one.high for one in through)))

@@ -27,7 +27,7 @@ from netdiag.predict.model import (
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
-from netdiag.predict.server import Forgetting, forgets, unacknowledged
+from netdiag.predict.server import Forgetting, copies_of_reply, forgets
 from netdiag.predict.settings import Limits, limits_of, of_host
 from netdiag.predict.situation import Situation, situation
 from netdiag.predict.words import ORPHANS, gives_up
@@ -254,10 +254,8 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
     healed = case.heal.began
     if case.heal.closed is not None:
         healed = winner.when + case.heal.closed
-    path = Path(healed, None, case.server)
-    if healed is not None:
-        reply = unacknowledged(case.cell, case.fault, case.seen, case.server)
-        path = Path(healed, reply, case.server)
+    path = Path(healed) if healed is None else Path(
+        healed, copies_of_reply(case.cell, case.fault, case.seen, case.server))
     held = fin_wait1(case.seen, case.limits, case.client, winner.when, path)
     if held is None:
         return None

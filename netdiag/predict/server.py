@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netdiag.scenario.plan import Cell
 
 KEEPALIVE: Final = "the server's keepalive timer"
+RETRANSMISSION: Final = "the server's retransmission timer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,13 @@ def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forget
     return _by_retransmission(reply, kernel)
 
 
-def unacknowledged(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Span | None:
-    """Since when (seconds after the fault) a reply of the server is unacknowledged; None: none is.
-    Raises Unpredictable."""
-    return ZERO if seen.server == "reply" else _next_reply(cell, fault, seen, kernel)
+def copies_of_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> tuple[Span, ...]:
+    """When the server sends an unacknowledged reply again, seconds after the fault, until it gives
+    up. Raises Unpredictable."""
+    server = forgets(cell, fault, seen, kernel)
+    if server.by != RETRANSMISSION or server.when is None:
+        return ()
+    return tuple(at for at in server.sends if at.high < server.when.low)
 
 
 def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
@@ -83,7 +87,7 @@ def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:
     formula = gives_up(kernel, None, "tcp_retries2", dies)
     if start.high > 0:
         formula = f"the reply after {format_duration(round(start.low, 1))}, then {formula}"
-    return Forgetting(when=start + dies, by="the server's retransmission timer",
+    return Forgetting(when=start + dies, by=RETRANSMISSION,
                       formula=formula, source=TCP_TIMER + "tcp_write_timeout",
                       sends=tuple(start + at for at in timers.copies(kernel)))
 

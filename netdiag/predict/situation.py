@@ -46,7 +46,9 @@ class Situation:
     nothing unacknowledged; since: how long ago it began that (and its read); quiet: how long ago it
     heard of its peer; server: whether a reply of it is unacknowledged; asked: whether it holds a
     request; start: when the fault takes effect, counted from the client's first SYN; delayed: how
-    many of the client's requests were acknowledged with delay, because the server had no reply.
+    many of the client's requests were acknowledged with delay, because the server had no reply;
+    earlier: how many seconds of the connection lie before the last segment, so that probes of it
+    may have been answered then.
     """
 
     regime: Regime
@@ -57,6 +59,7 @@ class Situation:
     asked: bool = False
     start: Span = LAB_DIALLING
     delayed: int = 0
+    earlier: float = 0.0
     assumes: tuple[str, ...] = ()
 
 
@@ -172,7 +175,8 @@ class _Finding:
         if gap.high <= _ACKED.high:
             return replace(found, regime="request", start=either([before, moment]),
                            assumes=_EARLY)
-        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=moment)
+        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=moment,
+                       earlier=times[trigger.nth - 2] if trigger.nth > 1 else 0.0)
 
     def _called(self, times: list[float], nth: int) -> Span:
         """When the client calls for the nth time: after what it got before, and the work on it."""
@@ -240,7 +244,8 @@ class _Finding:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
         self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - _ACKED).at_least(0.0))
-        return replace(found, delayed=1 + sum(1 for push in pushes if push < at.low))
+        return replace(found, earlier=last or 0.0,
+                       delayed=1 + sum(1 for push in pushes if push < at.low))
 
     def _quiet(self, at: Span, *, since: Span, quiet: Span) -> Situation:
         """The client waits, and nothing has been on the wire for a time."""
