@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.errors import LabError, NetdiagError
 from netdiag.faults import DockerFault
+from netdiag.lab.docker.compose import command
 from netdiag.lab.docker.engine import PROJECT, connect
 from netdiag.lab.docker.journal import Journal, begin
 from netdiag.lab.docker.lab import Wishes, docker_labs
@@ -81,7 +82,7 @@ class Docked:
     @contextmanager
     def labs(self, cell: Cell, files: CellFiles) -> Iterator[Sequence[Lab]]:
         engine, attach = connect(), self._wanted.attach  # no process shares another one's
-        services = _services(cell)
+        services = services_of(cell)
         about_links = any(
             isinstance(fault.do, DockerFault) and fault.do.changes_links for fault in cell.faults
         )
@@ -115,7 +116,8 @@ def _leave_as_it_is(cell: Cell) -> None:
         )
 
 
-def _services(cell: Cell) -> Services:
+def services_of(cell: Cell) -> Services:
+    """The compose file and the services that a cell means. Raises ScenarioError."""
     lab = cell.lab
     file = compose_file(lab.compose or _COMPOSE.get(cell.client.kind, _COMPOSE["redis-py"]))
     return Services(file, lab.client, lab.server, len(cell.clients))
@@ -139,6 +141,7 @@ def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:
                 "and its bridge; run netdiag with sudo"
             )
         engine = connect()
+        command()
         journal = begin()
         reap(engine)
     except LabError as err:

@@ -87,6 +87,10 @@ def preflight(plan: Plan, *, apart: bool = False) -> None:
     Raises ScenarioError for what netdiag cannot run (yet), LabError for what is not installed.
     """
     if apart:
+        from netdiag.run.docked import services_of  # noqa: PLC0415 - only where containers are
+
+        for cell in plan.cells:
+            services_of(cell)
         return
     for cell in plan.cells:
         for fault in cell.faults:

@@ -102,9 +102,10 @@ def _shown(words: Sequence[str]) -> str:
 
 
 def _last_words(text: str) -> str:
-    """What it complained about: its last lines, safe for a terminal."""
+    """What it complained about: its errors or its last line, safe for a terminal."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = "; ".join(lines[-3:]) or "it said nothing"
+    errors = [line for line in lines if line.lower().startswith("error")]
+    told = "; ".join(errors[-2:] or lines[-1:]) or "it said nothing"
     said = "".join(c if c.isprintable() else " " for c in told)[:400]
     missing = any(word in said for word in _NO_IMAGE)
     return f"{said}; see `netdiag image build`" if missing else said
