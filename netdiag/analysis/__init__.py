@@ -9,6 +9,7 @@ beliefs    zombies, and who believes what
 timeline   all of it in the order of time
 judge      expectations -> verdicts
 cell       one cell, put together; what makes it UNKNOWN
+replay     two recordings of one plan: alike, or the first difference
 """
 
 from __future__ import annotations
