@@ -43,5 +43,28 @@ def test_a_server_forgets_a_dead_consumer_when_its_kernel_does(
     assert 0 <= forgotten - gone < 5_000_000_000
 
 
+IDLE = """
+name: idle
+client: {kind: redis-py, settings: {read_timeout: null, retry: 0, keepalive: off}}
+server: {kind: redis, config: {timeout: 60}}
+workload: {pattern: request, every: 100s}
+duration: 90s
+"""
+
+
+def test_a_server_keeps_its_own_idle_limit_by_the_virtual_clock(tmp_path: Path) -> None:
+    """Valkey would take the machine's time stamp counter for its clock, if it were told of it."""
+    home = Home(tmp_path)
+    done = home.record(IDLE, "--warp")
+    assert done.code == 0, done.out + done.err
+    rows = [json.loads(line) for line in home.events("idle").splitlines()]
+    asked = _first(rows, "client.app", "call")
+    closed = next(
+        row["t"] for row in rows
+        if row["lane"] == "server.kernel" and row["data"].get("state") == "FIN-WAIT-1"
+    )  # fmt: skip
+    assert 60 < (closed - asked) / 1e9 < 63
+
+
 def _first(rows: list[dict[str, Any]], lane: str, what: str) -> int:
     return next(row["t"] for row in rows if (row["lane"], row["what"]) == (lane, what))
