@@ -12,7 +12,7 @@ import json
 import os
 import select
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +23,8 @@ from netdiag.lab.docker.engine import PROJECT, connect
 from netdiag.lab.docker.journal import Journal, begin
 from netdiag.lab.docker.lab import Wishes, docker_labs
 from netdiag.lab.docker.reaping import end, reap
-from netdiag.lab.docker.stack import Services, bring_up, running
-from netdiag.lab.docker.undoing import Undoing
+from netdiag.lab.docker.stack import Ends, Services, bring_up, running
+from netdiag.lab.docker.undoing import Undoing, play_back
 from netdiag.process import CLONE_NEWNS, MS_PRIVATE, MS_REC, Child, fork, mount, unshare
 from netdiag.run.ground import sysctls
 from netdiag.scenario.shelf import compose_file
@@ -81,30 +81,44 @@ class Docked:
 
     @contextmanager
     def labs(self, cell: Cell, files: CellFiles) -> Iterator[Sequence[Lab]]:
-        engine, attach = connect(), self._wanted.attach  # no process shares another one's
-        services = services_of(cell)
-        about_links = any(
-            isinstance(fault.do, DockerFault) and fault.do.changes_links for fault in cell.faults
-        )
-        wishes = Wishes(cell.lab.ip, sysctls(cell), pinned=not about_links)
-        if attach is not None:
-            _leave_as_it_is(cell)
-            undoing = Undoing(self._journal)
-            ends = running(engine, services, attach)
-            labels = (f"{PROJECT}={attach}",)
-        else:
-            undoing = Undoing(None)
-            name = f"netdiag-{self._journal.run}-{cell.index}"
-            labels = (f"{PROJECT}={name}",)
-            into = files.root / "compose.json"
-            ends = bring_up(
-                engine, services, run=self._journal.run, name=name, into=into, ip=cell.lab.ip
-            )
-        with docker_labs(engine, *ends, wishes, undoing=undoing) as labs:
-            try:
-                yield labs
-            finally:
-                _keep_logs(engine, labels, files)
+        engine = connect()  # no process shares another one's
+        with ExitStack() as undo:
+            if self._wanted.attach is None:
+                undoing = Undoing(None)
+                ends = self._own(cell, files, engine, undo)
+            else:
+                undoing = Undoing(self._journal)
+                ends = self._theirs(self._wanted.attach, cell, files, engine, undo)
+            yield undo.enter_context(docker_labs(engine, *ends, _wishes(cell), undoing=undoing))
+
+    def _own(self, cell: Cell, files: CellFiles, engine: Engine, undo: ExitStack) -> Ends:
+        """A stack for this cell, gone with it: Docker has addresses for about thirty networks."""
+        run = self._journal.run
+        name = f"netdiag-{run}-{cell.index}"
+        undo.callback(_remove, engine, f"{PROJECT}={name}")
+        undo.callback(_keep_logs, engine, f"{PROJECT}={name}", files)
+        into = files.root / "compose.json"
+        return bring_up(engine, services_of(cell), run=run, name=name, into=into, ip=cell.lab.ip)
+
+    def _theirs(
+        self, attach: str, cell: Cell, files: CellFiles, engine: Engine, undo: ExitStack
+    ) -> Ends:
+        """A stack that is left as it was when the cell ends."""
+        _leave_as_it_is(cell)
+        undo.callback(self._undo_changes, engine)
+        undo.callback(_keep_logs, engine, f"{PROJECT}={attach}", files)
+        return running(engine, services_of(cell), attach)
+
+    def _undo_changes(self, engine: Engine) -> None:
+        play_back(self._journal, engine)
+        self._journal.forget()
+
+
+def _wishes(cell: Cell) -> Wishes:
+    about_links = any(
+        isinstance(fault.do, DockerFault) and fault.do.changes_links for fault in cell.faults
+    )
+    return Wishes(cell.lab.ip, sysctls(cell), pinned=not about_links)
 
 
 def _leave_as_it_is(cell: Cell) -> None:
@@ -123,11 +137,17 @@ def services_of(cell: Cell) -> Services:
     return Services(file, lab.client, lab.server, len(cell.clients))
 
 
-def _keep_logs(engine: Engine, labels: Sequence[str], files: CellFiles) -> None:
+def _keep_logs(engine: Engine, label: str, files: CellFiles) -> None:
     """What every container of the stack has printed, beside the client's own log."""
-    for one in engine.containers(*labels):
-        with suppress(LabError, OSError):  # a log is worth no run
+    with suppress(LabError, OSError):  # a log is worth no run
+        for one in engine.containers(label):
             engine.save_log(one, files.logs / f"{one.service}-{one.number}.log")
+
+
+def _remove(engine: Engine, label: str) -> None:
+    """The cell's stack; what the engine will not let go now, the warden removes at the end."""
+    with suppress(LabError):
+        engine.remove(label)
 
 
 def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:

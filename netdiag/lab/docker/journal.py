@@ -48,6 +48,10 @@ class Journal:
                     found.append(row)
         return found[::-1]
 
+    def forget(self) -> None:
+        """Every change has been undone; the run goes on."""
+        os.ftruncate(self._fd, 0)
+
     def end(self) -> None:
         """Nothing is left to be undone: forget the run."""
         self.path.unlink(missing_ok=True)

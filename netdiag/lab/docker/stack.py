@@ -7,7 +7,7 @@ runs already.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from netdiag.errors import LabError
 from netdiag.lab.docker import RUN_LABEL
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from netdiag.lab.docker.engine import Container, Engine
 
+Ends: TypeAlias = "tuple[tuple[Container, ...], Container]"
+"""The clients' containers, and the server's."""
 _PATIENCE: Final = 120.0  # s, until every service is healthy
 
 
@@ -37,7 +39,7 @@ class Services:
 
 def bring_up(
     engine: Engine, services: Services, *, run: str, name: str, into: Path, ip: int
-) -> tuple[tuple[Container, ...], Container]:
+) -> Ends:
     """Bring the whole stack up as project `name` of this run; the clients' containers and the
     server's. `into` is where the file that is brought up is kept. Raises LabError.
     """
@@ -61,8 +63,7 @@ def bring_up(
     )
 
 
-def running(engine: Engine, services: Services, project: str
-            ) -> tuple[tuple[Container, ...], Container]:
+def running(engine: Engine, services: Services, project: str) -> Ends:
     """The containers of a stack that somebody else brought up. Raises LabError."""
     labels = (f"{PROJECT}={project}",)
     clients = _of(engine, labels, services.client)
