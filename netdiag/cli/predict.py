@@ -63,7 +63,9 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     from netdiag.report.forecast import print_predictions  # noqa: PLC0415
 
-    click.echo(f"{plan.scenario} on {words_of(kernel)}, redis-py {library or installed()}")
+    kinds = {client.kind for cell in plan.cells for client in cell.clients.values()}
+    with_library = f", redis-py {library or installed()}" if "redis-py" in kinds else ""
+    click.echo(f"{plan.scenario} on {words_of(kernel)}{with_library}")
     print_predictions(found, Console(markup=False, highlight=False, emoji=False))
     return 0
 

@@ -227,6 +227,9 @@ def _error(case: _Case, winner: Candidate) -> Forecast | None:
     formula = f"{winner.formula}, then {case.limits.retry} repetitions{each}"
     if healed is None or total.high <= healed.low:
         return _shown(winner, total, case.limits.program.connect, formula)
+    if case.limits.read is not None and healed.high < total.low - last:
+        raise Unpredictable("the library dials again and repeats the command by itself; whether "
+                            "that ends before its own read timeout hangs on the message")
     if healed.high < total.low - last:
         return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
                         text="nothing: the library dials again and repeats the command by itself",

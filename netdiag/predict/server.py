@@ -15,7 +15,7 @@ from netdiag.predict.client import TCP_TIMER, probes_due, silence_ends
 from netdiag.predict.pushes import Unpredictable, later_pushes
 from netdiag.predict.settings import server_keepalive
 from netdiag.predict.situation import cron_of
-from netdiag.predict.wheel import ZERO, exactly
+from netdiag.predict.wheel import ZERO, Span, exactly
 from netdiag.predict.words import gives_up, written
 from netdiag.units import format_duration
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from netdiag.faults.fault import Fault
     from netdiag.predict.kernel import Kernel
     from netdiag.predict.situation import Situation
-    from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
 
 KEEPALIVE: Final = "the server's keepalive timer"
@@ -47,7 +46,7 @@ class Forgetting:
 def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forgetting:
     """How the server forgets a client from which nothing comes any more. Raises Unpredictable."""
     if seen.server == "reply":
-        return _by_retransmission(ZERO, kernel)
+        return _by_retransmission(ZERO - seen.server_quiet, kernel)
     probed = _by_keepalive(cell, seen, kernel)
     reply = _next_reply(cell, fault, seen, kernel)
     if reply is None or (probed.when is not None and probed.when.high < reply.low):
@@ -102,4 +101,6 @@ def _next_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Sp
     if cell.workload.block:
         left = exactly(cell.workload.block) - seen.server_quiet
         replies.append(left.at_least(0.0) + cron_of(kernel))
-    return min(replies, key=lambda one: one.high, default=None)
+    if not replies:
+        return None
+    return Span(min(one.low for one in replies), min(one.high for one in replies))

@@ -44,7 +44,8 @@ class Situation:
 
     regime: the client waits for its SYN's answer, for an ACK of its request, or for a reply with
     nothing unacknowledged; since: how long ago it began that (and its read); quiet: how long ago it
-    heard of its peer; server: whether a reply of it is unacknowledged; asked: whether it holds a
+    heard of its peer; server: whether a reply of it is unacknowledged; server_quiet: how long ago
+    it sent that, or heard of the client; asked: whether it holds a
     request; start: when the fault takes effect, counted from the client's first SYN; delayed: how
     many of the client's requests were acknowledged with delay, because the server had no reply;
     earlier: how many seconds of the connection lie before the last segment, so that probes of it
@@ -70,7 +71,8 @@ _EARLY = ("the message is there before the request, so the lost reply carries th
 PHASES: Final[dict[str, Situation]] = {
     "connecting": Situation(regime="syn", server="none"),
     "connected": Situation(regime="request", server="idle"),
-    "request_in_flight": Situation(regime="request", server="reply", assumes=_RIDES),
+    "request_in_flight": Situation(regime="request", server="reply", server_quiet=_NEXT_CALL,
+                                   assumes=_RIDES),
     "request_delivered": Situation(regime="request", server="idle", asked=True),
     "blocked": Situation(regime="idle", server="idle", since=_ACKED, asked=True,
                          server_quiet=_ACKED, delayed=1),
@@ -131,7 +133,7 @@ class _Finding:
                         delayed=found.delayed + trigger.nth - 1 if self.pattern.keeps else 0)
         if trigger.phase == "request_in_flight" and trigger.nth == 1 and \
                 not self.limits.program.greets:
-            found = replace(found, server="idle", assumes=())
+            found = replace(found, server="idle", server_quiet=ZERO, assumes=())
         if trigger.phase in _REPLIES:
             found = self._replied(trigger, found)
         elif trigger.nth > 1 and trigger.phase not in _DIALS:

@@ -157,10 +157,13 @@ def test_what_the_application_sees_comes_after_the_librarys_own_repetitions() ->
     one = cell(read="5s", retry=None, connect_timeout="5s")
     told(one, "noticed", OWN, (4.9, 5.2))
     told(one, "error", OWN, (554.0, 614.0))
-    healed = cell(read="5s", retry=None, connect_timeout="5s", lasts="30s").of("error")
-    assert healed is not None
-    assert healed.when is None
-    assert "repeats the command by itself" in healed.text
+    healed = cell(read="5s", retry=None, connect_timeout="5s", lasts="30s")
+    assert healed.of("error") is None
+    assert "repeats the command by itself" in healed.unsaid[0]
+    endless = cell(retry=None, connect_timeout="5s", lasts="30s", **PROBES).of("error")
+    assert endless is not None
+    assert endless.when is None
+    assert "repeats the command by itself" in endless.text
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
