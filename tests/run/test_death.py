@@ -120,11 +120,15 @@ duration: 20s
 def test_frozen_programs_die_with_their_run_too(home: Home) -> None:
     with home.start("run", home.write(FROZEN), "--out", home.out) as process:
         assert until(lambda: home.events("frozen").count(b'"signal":"SIGSTOP"') == 2, 20)
-        then = lodging(home)
-        assert {"client", "valkey-server"} <= set(home.processes().values())
-        os.kill(process.pid, signal.SIGKILL)
-        ended(process)
-        assert_nothing_is_left(home, then)
+        [cell] = [pid for pid, name in home.processes().items() if name == "cell frozen"]
+        every = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+        programs = [pid for pid in every if parent(pid) == cell]
+        assert len(programs) == 3, "cable, client and server, which rewrites its environment"
+        with lodging(home) as spaces:
+            os.kill(process.pid, signal.SIGKILL)
+            ended(process)
+            assert_nothing_is_left(home, spaces)
+        assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in programs), 2)
 
 
 def assert_readable(home: Home, when: str) -> None:
