@@ -24,6 +24,7 @@ from tests.run.running import (
     ended,
     lodging,
     needs_lab,
+    soon_alone,
     until,
 )
 
@@ -93,8 +94,7 @@ def test_nothing_outlives_a_killed_process(home: Home, who: str, when: str, late
                 with suppress(ProcessLookupError):  # it may have ended by itself just now
                     os.kill(pid, signal.SIGKILL)
             if who in WHOLE_RUN:  # of which the front may still make its report
-                alone = until(lambda: not home.processes().keys() - {process.pid}, 2)
-                assert alone, home.processes()
+                assert soon_alone(home, {process.pid}), home.processes()
             done = ended(process)
             assert_nothing_is_left(home, spaces)
     if who == "front":
