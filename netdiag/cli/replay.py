@@ -91,7 +91,8 @@ def _where(recording: Recording, plan: Plan) -> tuple[str, bool]:
 
 def _again(plan: Plan, lab: str, *, warp: bool, out: Path, jobs: int) -> RunResult:
     from netdiag.cli.progress import progress  # noqa: PLC0415
-    from netdiag.cli.run import hosts_for, nothing_to_lose  # noqa: PLC0415
+    from netdiag.cli.run import nothing_to_lose  # noqa: PLC0415
+    from netdiag.cli.wishes import hosts_for  # noqa: PLC0415
     from netdiag.run.front import run_plan  # noqa: PLC0415
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415
 

@@ -6,58 +6,22 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from netdiag.cli.wishes import Where, Wishes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netdiag.analysis import Analysis
-    from netdiag.run.docked import Containers
     from netdiag.run.front import RunResult
-    from netdiag.run.keeping import Guests
     from netdiag.run.sandbox import Sandbox
     from netdiag.scenario import Plan
 
 _DEFAULT_JOBS = 32
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person asked of a run, beside the scenario itself."""
-
-    jobs: int
-    out: Path
-    settings: tuple[str, ...]
-    only: tuple[str, ...]
-    seed: int | None
-    repeat: int
-    keep_going: bool
-    quiet: bool
-    baseline: Path | None = None
-
-
-@dataclass(frozen=True)
-class Where:
-    """The lab that a person asked for."""
-
-    lab: str
-    warp: bool
-    attach: str | None
-
-    @property
-    def usual(self) -> bool:
-        """Whether nothing was asked for, so that a scenario may choose its clock."""
-        return self.lab == "namespaces" and not self.warp
-
-    def hosts(self, plan: Plan | None = None) -> Guests | Containers | None:
-        """What the sandbox needs to know; see `hosts_for`."""
-        place = plan.place if self.usual and plan is not None else "here"
-        lab = "docker" if place == "docker" else self.lab
-        return hosts_for(lab, warp=self.warp or place == "warp", attach=self.attach)
 
 
 @click.command("run")
@@ -203,24 +167,6 @@ def _record(scenario: str, wishes: Wishes, where: Where) -> RunResult:
             return _run(box, plan, wishes)
     with nothing_to_lose(), sandbox(where.hosts(plan)) as box:
         return _run(box, plan, wishes)
-
-
-def hosts_for(lab: str, *, warp: bool, attach: str | None = None) -> Guests | Containers | None:
-    """The hosts that were asked for. Raises LabError when there is no kernel for guests."""
-    if attach is not None and lab != "docker":
-        raise click.UsageError("--attach needs --lab docker")
-    if lab == "docker":
-        if warp:
-            raise click.UsageError("--warp is for guests, and --lab docker for containers")
-        from netdiag.run.docked import Containers  # noqa: PLC0415
-
-        return Containers(attach)
-    if lab != "uml" and not warp:
-        return None
-    from netdiag.lab.uml.kernels import choose  # noqa: PLC0415
-    from netdiag.run.keeping import Guests  # noqa: PLC0415
-
-    return Guests(choose(), virtual=warp)
 
 
 def _plan(scenario: str, wishes: Wishes) -> Plan:

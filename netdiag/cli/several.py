@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netdiag.analysis import Analysis
-    from netdiag.cli.run import Wishes
+    from netdiag.cli.wishes import Wishes
     from netdiag.run.front import RunResult
     from netdiag.scenario import Plan
 

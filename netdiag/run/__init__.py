@@ -17,7 +17,8 @@ strand      one client with its cable, its program, its sockets, its sleep
 server      the server: its process, its end, its coming back
 bench       where programs are started; mains and last_words: how they begin and what they said
 produce     pushes numbered messages; requeue gives back what nobody finishes
-hosts       faults of a program carried out, each with its proof; acts: the Docker engine's
+program     a program as faults reach it: signals and new starts, each with its proof
+hosts       what each edge of a fault orders; acts: what the Docker engine does for it
 listen      what the client says of itself -> events
 
 What is recorded of them

@@ -1,7 +1,7 @@
 """Docker's own faults carried out: one verb of the engine after the other, each with its proof.
 
 The engine is asked from a child process, because `stop` may take seconds and the cell goes on
-watching meanwhile. The rule it guards, as in `run.hosts`: an act counts when its effect was seen
+watching meanwhile. The rule it guards, as in `run.program`: an act counts when its effect was seen
 (what the engine then says of the container, the link that came or went), not because it returned.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from netdiag.lab import Lab, Side
     from netdiag.recording import Json
-    from netdiag.run.hosts import Program
     from netdiag.run.loop import Loop
+    from netdiag.run.program import Program
     from netdiag.run.recorder import Recorder
 
 _ENDS: Final = ("kill", "stop", "restart")

@@ -26,9 +26,9 @@ from netdiag.clients.task import workload_json
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork
-from netdiag.run.hosts import own_group
 from netdiag.run.last_words import server_ended
 from netdiag.run.mains import in_own_group, printing_to, with_a_limit
+from netdiag.run.program import own_group
 from netdiag.servers.admin import Admin, dial_unix
 from netdiag.servers.redis import PORT, SOCKET, doze
 from netdiag.servers.start import server_main

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from netdiag.run.hosts import Program
 from netdiag.run.last_words import last_line, server_ended
+from netdiag.run.program import Program
 from netdiag.servers.queues import text
 from netdiag.tcp.resp import ErrorReply
 from netdiag.units import MILLISECOND, SECOND

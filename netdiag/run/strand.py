@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from netdiag.lab import SERVER, SIDE_NAMES
 from netdiag.process import how_it_ended
 from netdiag.run.acts import EngineActs
-from netdiag.run.hosts import HostFaults, Program
+from netdiag.run.hosts import HostFaults
 from netdiag.run.last_words import last_line
 from netdiag.run.listen import ClientVoice
+from netdiag.run.program import Program
 from netdiag.run.watch import GONE, SleepWatch, SocketWatch
 from netdiag.units import MILLISECOND
 

@@ -1,0 +1,68 @@
+"""What a person asked of a run on the command line, and the hosts that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdiag.run.docked import Containers
+    from netdiag.run.keeping import Guests
+    from netdiag.scenario import Plan
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asked of a run, beside the scenario itself."""
+
+    jobs: int
+    out: Path
+    settings: tuple[str, ...]
+    only: tuple[str, ...]
+    seed: int | None
+    repeat: int
+    keep_going: bool
+    quiet: bool
+    baseline: Path | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """The lab that a person asked for."""
+
+    lab: str
+    warp: bool
+    attach: str | None
+
+    @property
+    def usual(self) -> bool:
+        """Whether nothing was asked for, so that a scenario may choose its clock."""
+        return self.lab == "namespaces" and not self.warp
+
+    def hosts(self, plan: Plan | None = None) -> Guests | Containers | None:
+        """What the sandbox needs to know; see `hosts_for`."""
+        place = plan.place if self.usual and plan is not None else "here"
+        lab = "docker" if place == "docker" else self.lab
+        return hosts_for(lab, warp=self.warp or place == "warp", attach=self.attach)
+
+
+def hosts_for(lab: str, *, warp: bool, attach: str | None = None) -> Guests | Containers | None:
+    """The hosts that were asked for. Raises LabError when there is no kernel for guests."""
+    if attach is not None and lab != "docker":
+        raise click.UsageError("--attach needs --lab docker")
+    if lab == "docker":
+        if warp:
+            raise click.UsageError("--warp is for guests, and --lab docker for containers")
+        from netdiag.run.docked import Containers  # noqa: PLC0415
+
+        return Containers(attach)
+    if lab != "uml" and not warp:
+        return None
+    from netdiag.lab.uml.kernels import choose  # noqa: PLC0415
+    from netdiag.run.keeping import Guests  # noqa: PLC0415
+
+    return Guests(choose(), virtual=warp)
