@@ -74,8 +74,9 @@ def show_plan(plan: Plan, console: Console) -> None:
         (cell.id, *(row.get(name, _NONE) for name in differ))
         for cell, row in zip(cells, rows, strict=True)
     ]
-    if len(differ) <= _MOST_COLUMNS:
-        _print(console, ("cell", *differ), table)
+    head = ("cell", *differ)
+    if _width((head, *table)) <= console.width:
+        _print(console, head, table)
         return
     for cell, row in zip(cells, rows, strict=True):
         console.print(Text(cell.id))
@@ -83,7 +84,12 @@ def show_plan(plan: Plan, console: Console) -> None:
 
 
 _NONE: Final = "-"
-_MOST_COLUMNS: Final = 4
+_GAP: Final = 2
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """How wide a table is in which no word is broken."""
+    return sum(max(map(len, column)) + _GAP for column in zip(*rows, strict=True))
 
 
 def _print(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -92,7 +98,11 @@ def _print(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]])
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(
-        box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=any(head), header_style="bold"
+        box=None,
+        padding=(0, _GAP, 0, 0),
+        pad_edge=False,
+        show_header=any(head),
+        header_style="bold",
     )
     for name in head:
         table.add_column(Text(name), overflow="fold")
