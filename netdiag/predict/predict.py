@@ -24,7 +24,7 @@ from netdiag.predict.model import (
     Forecast,
     Prediction,
 )
-from netdiag.predict.pushes import Unpredictable
+from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, copies_of_reply, forgets
@@ -107,7 +107,7 @@ def _forecasts(case: _Case) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     found = [_noticed(case, winner, server)]
     if winner is not None:
         found += _some(_attempt(lambda: _error(case, winner), unsaid))
-        found += _some(_attempt(lambda: _fin_wait1(case, winner), unsaid))
+        found += _some(_attempt(lambda: _fin_wait1(case, winner, server), unsaid))
     if server is not None and isinstance(case.fault.do, Blackhole):
         found += _some(_attempt(lambda: _server_gone(case, server), unsaid))
     return tuple(found), tuple(dict.fromkeys(unsaid))
@@ -250,7 +250,7 @@ def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
                     source=winner.source, whole=winner.whole)
 
 
-def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
+def _fin_wait1(case: _Case, winner: Candidate, server: Forgetting | None) -> Forecast | None:
     """How long the closed socket is held, if it is the program that closes it."""
     if not winner.closes or case.seen.regime == "syn" or not isinstance(case.fault.do, Blackhole):
         return None
@@ -262,6 +262,10 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
     held = fin_wait1(case.seen, case.limits, case.client, winner.when, path)
     if held is None:
         return None
+    if healed is not None and _believed(server, healed) \
+            and pushed_by(case.cell, case.fault, healed, winner.when.high + held.high):
+        raise Unpredictable("a message that is pushed after the healing may meet the closed socket "
+                            "before that socket's own first copy arrives")
     formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)
     before = winner.when.low + max(0.0, case.seen.since.low)
     before = before if case.seen.regime == "request" else 0.0
@@ -274,11 +278,16 @@ def _fin_wait1(case: _Case, winner: Candidate) -> Forecast | None:
                     source=ends.TCP_TIMER + "tcp_orphan_retries", whole=before + held.low)
 
 
+def _believed(server: Forgetting | None, healed: Span) -> bool:
+    """Whether the server may still know the connection when the path heals."""
+    return server is None or server.when is None or server.when.high > healed.low
+
+
 def _server_gone(case: _Case, server: Forgetting) -> Forecast:
     healed = case.heal.began
     if case.heal.closed is not None:
         raise Unpredictable("the path heals when the client closes; the server learns of it then")
-    if healed is not None and (server.when is None or server.when.high > healed.low):
+    if healed is not None and _believed(server, healed):
         raise Unpredictable("the path heals before the server would have forgotten the client")
     return Forecast(what=SERVER, when=server.when, by=server.by,
                     text="the server's socket is gone" if server.when else "a zombie for ever",

@@ -50,6 +50,17 @@ def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
     return sorted(found, key=lambda one: one.high)
 
 
+def pushed_by(cell: Cell, fault: Fault, healed: Span, end: float) -> bool:
+    """Whether a message may be pushed between the healing and `end` (seconds after the fault)."""
+    for produce in cell.workload.produce:
+        at = produce.at
+        if not isinstance(at, EventTrigger) or at.event != "healed":
+            continue  # the others are `later_pushes`
+        if at.fault in (None, fault.name) and healed.low + at.after <= end:
+            return True
+    return False
+
+
 def _spaced(produce: Produce) -> list[float]:
     return [number / produce.rate if produce.rate else 0.0 for number in range(produce.count)]
 
