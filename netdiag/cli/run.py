@@ -45,7 +45,7 @@ _DEFAULT_JOBS = 32
     "settings",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Change the scenario: --set client.settings.read_timeout=3s (may be repeated).",
+    help="Change what the matrix does not vary: --set workload.block=5s (may be repeated).",
 )
 @click.option(
     "--only", multiple=True, metavar="CELL", help="Run only this cell, or those like 'keep*'."

@@ -31,7 +31,7 @@ from netdiag.scenario.matrix import (
 )
 from netdiag.scenario.mistakes import translate
 from netdiag.scenario.nodes import Listing, Mistake, Place, Table, Unreadable, plain
-from netdiag.scenario.paths import Nowhere, look, misplaced, put, split, without
+from netdiag.scenario.paths import Nowhere, look, meet, misplaced, put, split, without
 from netdiag.scenario.plan import Cell, Plan
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations
 from netdiag.scenario.sources import Source, read_sources
@@ -158,11 +158,9 @@ def _with_settings(root: Table, settings: Sequence[str], mistakes: list[Mistake]
             continue
         mistakes += found
         wrong = misplaced(path, value.place)
-        matrix = root.entries.get("matrix")
         if not equals:
             wrong = Mistake(value.place, "no '='; write path=value")
-        elif matrix and path in read_matrix(matrix.node).axes:
-            wrong = Mistake(value.place, f"the matrix varies {path}; choose with --only instead")
+        wrong = wrong or _decided(root, path, value.place)
         if wrong:
             mistakes.append(wrong)
             continue
@@ -173,6 +171,18 @@ def _with_settings(root: Table, settings: Sequence[str], mistakes: list[Mistake]
             continue
         root = changed if isinstance(changed, Table) else root
     return root
+
+
+def _decided(root: Table, path: str, place: Place) -> Mistake | None:
+    """A mistake when an axis of the matrix has a say in what stands at `path`, or below it."""
+    matrix = root.entries.get("matrix")
+    for axis in read_matrix(matrix.node).axes if matrix else ():
+        if meet(root, axis, path):
+            what = "it" if axis == path else shown(path)[1:-1]
+            return Mistake(place, f"the matrix varies {axis}, and that axis decides {what} in "
+                                  "every cell; choose a cell with --only instead, or change the "
+                                  "axis in a scenario that extends this one")
+    return None
 
 
 def _cells(root: Table, seed: int, mistakes: list[Mistake]) -> list[Cell]:

@@ -9,6 +9,7 @@ mean one thing as a whole, so they are never merged. Faults are found by number 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from netdiag.scenario.nodes import Entry, Leaf, Listing, Mistake, Node, Place, Table
@@ -53,6 +54,23 @@ def look(root: Node, steps: tuple[str, ...]) -> Node | None:
         else:
             return None
     return node
+
+
+def meet(root: Node, one: str, other: str) -> bool:
+    """Whether two paths lead to the same place, or one of them to a place above the other's."""
+    pairs = zip(_numbered(root, one), _numbered(root, other), strict=False)
+    return all(step == beside for step, beside in pairs)
+
+
+def _numbered(root: Node, path: str) -> tuple[str, ...]:
+    """The steps of a path, each item of a list by its number."""
+    steps = list(split(path))
+    for at, step in enumerate(steps):
+        above = look(root, tuple(steps[:at]))
+        if isinstance(above, Listing):
+            with suppress(Nowhere):
+                steps[at] = str(_index(above, step))
+    return tuple(steps)
 
 
 def merge(base: Node, over: Node, *, name: str = "", deep: bool = False) -> Node:

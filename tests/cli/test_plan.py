@@ -64,3 +64,27 @@ def test_mistakes_are_64(arguments: list[str], sentence: str) -> None:
     called = call("plan", *arguments)
     assert called.code == 64
     assert sentence in called.error
+
+
+@pytest.mark.parametrize(("setting", "axis"), [
+    ("client.settings.read_timeout=3s", "client.settings"),
+    ("client.settings.read_timeout=3parsec", "client.settings"),
+    ("client={}", "client.settings"),
+    ("client.settings={}", "client.settings"),
+])
+def test_what_an_axis_decides_cannot_be_set(setting: str, axis: str) -> None:
+    called = call("plan", "brpop-zombie", "--set", setting)
+    assert called.code == 64
+    assert f"the matrix varies {axis}, and that axis decides" in called.error
+    assert "--only" in called.error
+
+
+def test_whole_steps_of_a_path_are_compared_and_faults_by_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("name: x\nduration: 20s\nclient: {settings: {keepalive: off}}\n"
+                    "faults: [{name: cut, at: blocked, do: blackhole, for: 2s}]\n"
+                    "matrix: {faults.cut.for: [3s, 4s], workload.work: [0s, 1s]}\n"
+                    "expect: {detected_within: any}\n")
+    assert call("plan", str(path), "--set", "workload.block=5s").code == 0
+    for setting in ("faults.0.for=5s", "faults.cut={}"):
+        assert "the matrix varies faults.cut.for" in call("plan", str(path), "--set", setting).error
