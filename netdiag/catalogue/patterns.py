@@ -25,6 +25,12 @@ class Pattern:
     keeps: bool = True
     own_messages: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Its command waits on the server, and has a timeout of its own (the workload's `block`).
+        """
+        return self.keeps and not self.own_messages
+
 
 PATTERNS: dict[str, Pattern] = {
     "brpop": Pattern(frozenset({"BRPOP"}), "pop one message at a time from a list's tail, waiting "

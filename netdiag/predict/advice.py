@@ -166,9 +166,8 @@ def _blocks(pattern: str) -> bool:
 
 
 def _dangers(pattern: str) -> Iterable[str]:
-    blocking = _blocks(pattern) and PATTERNS[pattern].keeps
-    return [name for name, one in DANGERS.items() if blocking or one.phase not in _WAITS
-            or one.phase == "blocked"]
+    waits = PATTERNS[pattern].waits
+    return [name for name, one in DANGERS.items() if waits or one.phase != "reply_in_flight"]
 
 
 def _coverage(name: str, cell: Cell, wish: Wish) -> Coverage:
@@ -185,10 +184,11 @@ def _coverage(name: str, cell: Cell, wish: Wish) -> Coverage:
 
 
 def _noticed(danger: Danger, cell: Cell, wish: Wish) -> Forecast | None:
-    """When the client notices; a reply is lost as soon as it waits, which takes longest."""
+    """When the client notices; a reply is lost as soon as it waits, which takes longest. One that
+    makes its requests itself waits for each as a blocking pop does, at times that nobody knows."""
     at = PhaseTrigger(phase=danger.phase)
     idle = replace(cell, workload=replace(cell.workload, pattern="brpop")) \
-        if danger.phase in _WAITS else cell
+        if danger.phase in _WAITS and not _blocks(cell.workload.pattern) else cell
     produce = (Produce(at=TimeTrigger(time=_SOON)),) if danger.phase == "reply_in_flight" else ()
     asked = replace(idle, faults=(Fault(name="danger", at=at, do=danger.verb),),
                    workload=replace(idle.workload, produce=produce))

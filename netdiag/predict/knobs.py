@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PhpRedisSettings
 from netdiag.catalogue.settings import Keepalive
 from netdiag.predict import timers
@@ -69,7 +70,7 @@ def knobs(wish: Wish) -> tuple[Knob | None, ...]:
     php = isinstance(wish.client.settings, PhpRedisSettings)
     within = wish.within
     after = wish.kernel.after_delayed_acks(1)  # the slowest that a fresh connection's kernel is
-    return (_read(within, php=php), _keepalive(within, after, php=php),
+    return (_read(wish, php=php), _keepalive(within, after, php=php),
             (_retries(within, after) if php else _user_timeout(within, after)),
             _connect(wish, php=php))
 
@@ -79,11 +80,15 @@ def _polled(within: float) -> float:
     return math.floor((within - WAKING.high) / (1 + POLL_SLACK) * 10) / 10
 
 
-def _read(within: float, *, php: bool) -> Knob | None:
-    limit = _polled(within)
-    if limit <= 0:
+def _read(wish: Wish, *, php: bool) -> Knob | None:
+    """None, too, where the library does not heed it: a subscriber's reads may have no limit."""
+    limit, pattern = _polled(wish.within), PATTERNS[wish.pattern]
+    heeded = limits_of(told(wish.client, {"read_timeout": limit}), wish.kernel, wish.version,
+                       listens=not pattern.keeps).read
+    if limit <= 0 or heeded is None:
         return None
-    block = float(math.floor(limit - _ROOM)) if limit - _ROOM >= 1 else 0.0
+    roomy = pattern.waits and limit - _ROOM >= 1
+    block = float(math.floor(limit - _ROOM)) if roomy else 0.0
     words = [f"read_timeout: {limit:g}s", *([f"workload.block: {block:g}s"] if block else [])]
     code = f"setOption(Redis::OPT_READ_TIMEOUT, {limit:g})" if php else f"socket_timeout={limit:g}"
     blocking = f"the blocking command's own timeout {block:g}"

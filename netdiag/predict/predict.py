@@ -28,7 +28,7 @@ from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, copies_of_reply, forgets
-from netdiag.predict.settings import Limits, limits_of, of_host
+from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout
 from netdiag.predict.situation import Situation, situation
 from netdiag.predict.words import ORPHANS, gives_up
 from netdiag.units import format_duration
@@ -141,7 +141,7 @@ def _server(case: _Case) -> Forgetting:
 
 def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
     """What the client notices first; None: it never does. Raises Unpredictable."""
-    messages = bool(case.cell.workload.produce or case.cell.workload.block)
+    messages = bool(case.cell.workload.produce or own_timeout(case.cell))
     if case.fault.host is not None:
         return after_host_fault(case.fault, case.seen, case.limits, case.heal.began,
                                 messages=messages)
@@ -182,7 +182,7 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
     if case.seen.server == "reply" and case.fault.at.takes_own_packet is False:
         raise Unpredictable("the server's segments still arrive, so its reply may, too")
     if case.seen.regime == "idle" or case.seen.asked:
-        if case.cell.workload.produce or case.cell.workload.block or case.seen.regime != "idle":
+        if case.cell.workload.produce or own_timeout(case.cell) or case.seen.regime != "idle":
             raise Unpredictable("the server's segments still arrive, so what the client waits for "
                                 "changes with its ACK and its reply")
         gone = forgets(case.cell, case.fault, case.seen, case.server)

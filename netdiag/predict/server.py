@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.predict import timers
 from netdiag.predict.client import TCP_TIMER, probes_due, silence_ends
 from netdiag.predict.pushes import Unpredictable, later_pushes
-from netdiag.predict.settings import server_keepalive
+from netdiag.predict.settings import own_timeout, server_keepalive
 from netdiag.predict.situation import cron_of
 from netdiag.predict.wheel import ZERO, Span, exactly
 from netdiag.predict.words import gives_up, written
@@ -98,8 +98,8 @@ def _next_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Sp
     replies = later_pushes(cell, fault, seen.start)[:1]
     if replies and len(cell.clients) > 1:
         raise Unpredictable("which of several clients the server serves first is open")
-    if cell.workload.block:
-        left = exactly(cell.workload.block) - seen.server_quiet
+    if block := own_timeout(cell):
+        left = exactly(block) - seen.server_quiet
         replies.append(left.at_least(0.0) + cron_of(kernel))
     if not replies:
         return None

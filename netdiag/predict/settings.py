@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.servers import KEEPALIVE_PROBES
 from netdiag.catalogue.settings import Keepalive, Unset
 from netdiag.predict.programs import Program, backoff, program, version_of
@@ -73,6 +74,12 @@ def _keepalive(value: Keepalive | Unset | None, kernel: Kernel) -> tuple[int, in
         kernel.setting("tcp_keepalive_intvl") if interval is None else interval,
         kernel.setting("tcp_keepalive_probes") if count is None else count,
     )
+
+
+def own_timeout(cell: Cell) -> float:
+    """After how many seconds the blocking command ends by itself; 0: never, and where the
+    pattern's command does not block."""
+    return cell.workload.block if PATTERNS[cell.workload.pattern].waits else 0.0
 
 
 def server_keepalive(cell: Cell) -> tuple[int, int, int] | None:

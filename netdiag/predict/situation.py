@@ -14,6 +14,7 @@ from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
 from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING, PUSHING
 from netdiag.predict.pushes import Unpredictable, early_pushes
+from netdiag.predict.settings import own_timeout
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 from netdiag.units import format_duration
 
@@ -188,7 +189,7 @@ class _Finding:
 
     def _not_over(self, gap: Span) -> None:
         """The call that the reply answers has not ended before. Raises Unpredictable."""
-        block, read = self.cell.workload.block, self.limits.read
+        block, read = own_timeout(self.cell), self.limits.read
         if block and gap.high >= block:
             raise Unpredictable("the command's own timeout answers before the message does")
         if read is not None and read <= gap.high:
@@ -196,14 +197,14 @@ class _Finding:
 
     def _same_call(self, gap: Span) -> None:
         """The client still waits in the call that it began so long ago. Raises Unpredictable."""
-        block = self.cell.workload.block
+        block = own_timeout(self.cell)
         if block and gap.high >= block:
             raise Unpredictable(f"the command's own timeout ({format_duration(block)}) has ended "
                                 "that call before the fault comes")
 
     def _nil_reply(self, trigger: PhaseTrigger, found: Situation) -> Situation:
         """Without a message the reply is the nil of the command's own timeout."""
-        block, read = self.cell.workload.block, self.limits.read
+        block, read = own_timeout(self.cell), self.limits.read
         if not block or self.cell.workload.produce or trigger.nth > 1:
             raise Unpredictable(f"which message '{trigger}' means does not follow from the "
                                 "settings")
@@ -219,7 +220,7 @@ class _Finding:
     def _asked(self, nth: int) -> Span:
         """When the nth request leaves: after n - 1 replies."""
         times = early_pushes(self.cell)
-        if len(times) >= nth - 1 and not self.cell.workload.block:
+        if len(times) >= nth - 1 and not own_timeout(self.cell):
             return self._called(times, nth) if times[nth - 2] else self.dialling
         raise Unpredictable("when the client asks for the "
                             f"{nth}th time does not follow from the settings")

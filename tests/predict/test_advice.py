@@ -80,6 +80,26 @@ def test_a_read_timeout_leaves_room_for_the_commands_own() -> None:
     assert short.false_timeouts_per_hour > 1800
 
 
+@pytest.mark.parametrize(("client", "version", "heeds"), [
+    param(RedisPyClient(), "8.1.0", False, id="redis-py 8 listens without a limit"),
+    param(RedisPyClient(), "7.0", True, id="redis-py 7 heeds it"),
+    param(PhpRedisClient(), "8.1.0", True, id="phpredis heeds it"),
+])
+def test_a_subscriber_is_told_only_what_it_heeds(
+    client: Client, version: str, *, heeds: bool
+) -> None:
+    advice = asked(client=client, pattern="subscribe", version=version)
+    told = {word.partition(":")[0] for one in advice[1:] for word in one.settings}
+    assert ("read_timeout" in told) is heeds
+    assert "workload.block" not in told  # SUBSCRIBE has no timeout of its own
+    assert any("frozen" in one.covered for one in advice) is heeds
+
+
+def test_a_request_has_no_timeout_of_its_own() -> None:
+    assert not any("workload.block" in word for one in asked(pattern="request")
+                   for word in one.settings)
+
+
 @pytest.mark.parametrize(("pattern", "words"), [
     param("brpop", "one message for each cut", id="a popped message is gone"),
     param("blmove", "no message", id="a processing list keeps it"),

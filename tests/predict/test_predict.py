@@ -24,7 +24,8 @@ Times = tuple[float, float] | None
 
 def cell(at: Any = "blocked", do: Any = "blackhole", *, read: str | None = None, retry: int | None
          = 0, server: int = 0, block: str = "0s", produce: Any = (), sysctls: Any = None,
-         lasts: str | None = None, kind: str = "redis-py", **settings: Any) -> FaultPrediction:
+         lasts: str | None = None, kind: str = "redis-py", pattern: str = "brpop",
+         **settings: Any) -> FaultPrediction:
     """One fault of one cell, predicted."""
     told = {"read_timeout": read, "connect_timeout": None, **settings}
     if kind == "redis-py":
@@ -33,7 +34,7 @@ def cell(at: Any = "blocked", do: Any = "blackhole", *, read: str | None = None,
     text = json.dumps({
         "name": "table", "client": {"kind": kind, "settings": told}, "faults": [fault],
         "server": {"config": {"tcp-keepalive": server}},
-        "workload": {"block": block, "produce": list(produce)},
+        "workload": {"pattern": pattern, "block": block, "produce": list(produce)},
         "hosts": {host: {f"net.ipv4.{name}": value for name, value in row.items()}
                   for host, row in (sysctls or {}).items()}})
     return predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0").faults[0]
@@ -132,6 +133,8 @@ def test_what_the_client_notices_when_the_path_heals(
           "the server's retransmission timer", (15.2, 15.7), id="an unacknowledged reply governs"),
     param({"server": 300, "block": "5s", "sysctls": {"server": {"tcp_retries2": 5}}},
           "the server's retransmission timer", (18.1, 19.8), id="so does the nil of the timeout"),
+    param({"server": 300, "block": "5s", "pattern": "subscribe"},
+          "the server's keepalive timer", (599.9, 638.0), id="a subscriber gets no nil: 300+3x100"),
     param({"at": "request_in_flight", "server": 6, "sysctls": {"server": {"tcp_retries2": 5}}},
           "the server's retransmission timer", (13.2, 13.7), id="the greeting's reply waits"),
 ])
