@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from netdiag.errors import RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -251,15 +251,34 @@ def parse_event(line: bytes) -> Event | None:
     return Event(t, lane, what, outcome, data, who)
 
 
-def read_events(path: Path) -> tuple[Event, ...]:
-    """The events of a cell in the order of their times; empty when the cell never began."""
+@dataclass(frozen=True)
+class Told:
+    """The events of a cell in the order of their times, and how many whole lines are none.
+
+    A crash can cut the last line, which then has no end and counts as nothing; whatever else cannot
+    be read is damage, and nobody knows what it said.
+    """
+
+    events: tuple[Event, ...] = ()
+    unreadable: int = 0
+
+
+def read_told(path: Path) -> Told:
+    """What events.jsonl tells; nothing when the cell never began. Raises RecordingError."""
     try:
-        lines: Iterable[bytes] = path.read_bytes().split(b"\n")
+        *whole, cut = path.read_bytes().split(b"\n")
     except FileNotFoundError:
-        return ()
+        return Told()
     except OSError as err:
         raise RecordingError(f"{printable(path)}: cannot be read: {err.strerror}") from err
-    return tuple(sorted(filter(None, map(parse_event, lines)), key=lambda event: event.t))
+    read = [parse_event(line) for line in whole]
+    events = sorted(filter(None, (*read, parse_event(cut))), key=lambda event: event.t)
+    return Told(tuple(events), read.count(None))
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """The events of a cell in the order of their times; empty when the cell never began."""
+    return read_told(path).events
 
 
 def printable(path: Path) -> str:

@@ -24,6 +24,7 @@ from netdiag.recording import (
     parse_event,
     printable,
     read_events,
+    read_told,
     read_object,
     write_whole,
 )
@@ -78,6 +79,15 @@ def test_events_come_in_the_order_of_their_times_and_damage_costs_one_line(tmp_p
     lines = [Event(t, "cable", "note").line() for t in (3, 1, 2)]
     path.write_bytes(lines[0] + b"\0\xff garbage\r\n" + lines[1] + lines[2] + GOOD.line()[:-5])
     assert [event.t for event in read_events(path)] == [1, 2, 3]
+    assert read_told(path).unreadable == 1
+
+
+def test_only_a_last_line_that_was_cut_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    for end, unreadable in ((b"", 0), (GOOD.line()[:-5], 0), (GOOD.line()[:-5] + b"\n", 1)):
+        path.write_bytes(GOOD.line() + end)
+        told = read_told(path)
+        assert ([one.t for one in told.events], told.unreadable) == ([GOOD.t], unreadable)
 
 
 def test_a_cell_that_never_began_has_no_events(tmp_path: Path) -> None:

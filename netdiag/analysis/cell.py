@@ -1,8 +1,8 @@
 """One cell of a recording -> its explanation and its verdicts.
 
 The rule it guards: no false green and no false red. A fault that missed, frames that the recorder
-lost, a cell that did not reach its end, a judge that crashed: each makes the whole cell UNKNOWN,
-whatever its expectations say, and says why.
+lost, events that cannot be read, a cell that did not reach its end, a judge that crashed: each makes
+the whole cell UNKNOWN, whatever its expectations say, and says why.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.catalogue.patterns import PATTERNS
-from netdiag.recording import read_events
+from netdiag.recording import read_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,9 +66,11 @@ def _of_client(cell: Cell, who: str) -> Cell:
 
 
 def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
-    everything = read_events(files.events)
+    told = read_told(files.events)
+    everything, damage = told.events, _damage(told.unreadable)
     if not everything:
-        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, ("the cell never began",), 0.0)
+        why = damage or ("the cell never began",)
+        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, why, 0.0)
     events = tuple(event for event in everything if event.who in ("", who))
     offset, commands = _wall_offset(everything), cell.workload.commands
     wire = read_tape(files.tape_of(who), offset, commands)
@@ -123,7 +125,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         backlog=_backlog(moments),
     )
     verdicts = judge(cell.expect, facts)
-    unknown = _unknown(moments, wire, faults, cell)
+    unknown = (*damage, *_unknown(moments, wire, faults, cell))
     return CellAnalysis(
         id=cell.id,
         choices=cell.choices,
@@ -146,6 +148,14 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
     )
+
+
+def _damage(lines: int) -> tuple[str, ...]:
+    """Why events that nobody can read say nothing of a cell; empty when there are none."""
+    if not lines:
+        return ()
+    told = "1 line" if lines == 1 else f"{lines} lines"
+    return (f"{told} of events.jsonl cannot be read",)
 
 
 def _wall_offset(events: Sequence[Event]) -> int:

@@ -100,6 +100,27 @@ def test_what_makes_a_cell_unknown(change: Spoil, why: str, tmp_path: Path) -> N
     assert why in cell.unknown
 
 
+@pytest.mark.parametrize(("first", "count", "why"), [
+    param(20, 6, "6 lines of events.jsonl cannot be read", id="in the middle"),
+    param(20, 1, "1 line of events.jsonl cannot be read", id="a single one"),
+    param(0, None, " lines of events.jsonl cannot be read", id="all of them"),
+])
+def test_events_that_cannot_be_read_make_a_cell_unknown(
+    first: int, count: int | None, why: str, tmp_path: Path
+) -> None:
+    """What they said would be missing in every verdict, so that none of them may be green."""
+    recording = copy("brpop-zombie", tmp_path)
+    held = recording.cell("zombie").events
+    lines = held.read_bytes().splitlines(keepends=True)
+    lost = len(lines) if count is None else count
+    lines[first : first + lost] = [b"garbage\n"] * lost
+    held.write_bytes(b"".join(lines))
+    zombie, *others = analyse(recording, plan_of("brpop-zombie")).cells
+    assert zombie.outcome is Outcome.UNKNOWN
+    assert zombie.unknown[0].endswith(why)
+    assert [cell.outcome for cell in others] == [Outcome.PASS, Outcome.PASS]
+
+
 def test_frames_that_the_recorder_lost_make_a_cell_unknown(tmp_path: Path) -> None:
     recording = copy("brpop-zombie", tmp_path)
     tape = recording.cell("zombie").tape
