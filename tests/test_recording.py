@@ -24,8 +24,8 @@ from netdiag.recording import (
     parse_event,
     printable,
     read_events,
-    read_told,
     read_object,
+    read_told,
     write_whole,
 )
 

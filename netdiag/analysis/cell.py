@@ -1,8 +1,8 @@
 """One cell of a recording -> its explanation and its verdicts.
 
 The rule it guards: no false green and no false red. A fault that missed, frames that the recorder
-lost, events that cannot be read, a cell that did not reach its end, a judge that crashed: each makes
-the whole cell UNKNOWN, whatever its expectations say, and says why.
+lost, events that cannot be read, a cell that did not reach its end, a judge that crashed: each
+makes the whole cell UNKNOWN, whatever its expectations say, and says why.
 """
 
 from __future__ import annotations
