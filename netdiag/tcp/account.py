@@ -86,6 +86,7 @@ KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
 ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
 SYN_ACK: Final = int(Label.SYN_ACK)
 OUT_OF_ORDER: Final = int(Label.OUT_OF_ORDER)
+BORING: Final = (ACK, DATA)
 FIN_FLAG: Final = 1
 NOTABLE_SILENCE: Final = 1_000_000_000  # ns; what breaks a longer one has a row
 
@@ -124,9 +125,9 @@ def account(
         book[SILENCE_ANSWER] = number
         book[SILENCE_ANSWER_LABEL] = label
         book[SILENCE_ANSWER_NS] = t_ns - book[SILENCE_ANSWER_NS]
-    if book[peer + PROBE_WAITS] and label != RST:
-        probe_answered(book, rows, peer)
     if label != RST:
+        if book[peer + PROBE_WAITS]:
+            probe_answered(book, rows, peer)
         tracked = SIDE if side else 0
         una = state[SIDE - tracked + UNA]
         if una != book[peer + UNA_SEEN]:
@@ -134,14 +135,15 @@ def account(
                 acked(book, rows, peer, una, tsecr)
             book[peer + UNA_SEEN] = una
             book[peer + UNA_NS] = t_ns
-        if label != SYN and (state[tracked + WINDOW] == 0) != (book[own + ZERO_SINCE] != 0):
+        closed = state[tracked + WINDOW] == 0
+        if closed == (not book[own + ZERO_SINCE]) and label != SYN:
             _window(book, own, t_ns)
     if state[DSACK]:
         marks |= DSACK_ROW
         resent_needlessly(book, rows, peer, sack_left)
     if not book[COMPLETED] and label > SYN_ACK_AGAIN and label not in (RST, CHALLENGE_ACK):
         book[COMPLETED] = state[ISN_KNOWN] or state[SIDE + ISN_KNOWN]
-    if label not in (ACK, DATA) or marks:
+    if label not in BORING or marks:
         row = add_row(
             book, rows, rows_used, conn, number, t_ns, marks << 16 | label << 8 | side,
             state[STEP], length, state[SINCE_PREVIOUS],

@@ -43,6 +43,7 @@ from netdiag.tcp.fields import (
     TCP_STATE,
     TIMED_END,
     TIMED_NS,
+    TOLD,
     UNA,
     UNA_KNOWN,
     UNSEEN_LEFT,
@@ -93,9 +94,10 @@ def pure_ack(
         return -1
     if state[own + HANDSHAKE]:
         return HANDSHAKE_ACK
-    advance = ((ack - state[peer + UNA] + HALF) & MASK) - HALF
-    if not state[peer + UNA_KNOWN] or advance:
-        if window == 0 and (advance > 0 or not state[peer + UNA_KNOWN]):
+    if not state[peer + UNA_KNOWN] or ack != state[peer + UNA]:
+        if window == 0 and (
+            not state[peer + UNA_KNOWN] or 0 < (ack - state[peer + UNA]) & MASK < HALF
+        ):
             return CLOSED_WINDOW
         return ACK
     if state[own + CHALLENGED]:
@@ -138,6 +140,7 @@ def _probe(state: MutableSequence[int], own: int, peer: int, t_ns: int, kind: in
         state[own + PROBE_STEP] = 0
         state[own + PROBE_FIRST_NS] = t_ns
     state[own + PROBE_STEP] += 1
+    state[TOLD] = 1
     state[STEP] = state[own + PROBE_STEP]
     state[ANSWERED] = 1 if answered else 0
     state[SINCE_ORIGINAL] = t_ns - state[own + PROBE_FIRST_NS]
@@ -166,11 +169,13 @@ def acknowledge(
         state[peer + UNA_KNOWN] = 1
         if state[peer + SEEN] and 0 < (ack - state[peer + NXT]) & MASK < HALF:
             state[peer + NXT] = ack
-    advance = ((ack - state[peer + UNA] + HALF) & MASK) - HALF
-    if advance < 0:
-        return
-    if 0 < advance < REACH:
-        _advance(state, peer, t_ns, ack)
+    una = state[peer + UNA]
+    if ack != una:
+        advance = ((ack - una + HALF) & MASK) - HALF
+        if advance < 0:
+            return
+        if advance < REACH:
+            _advance(state, peer, t_ns, ack)
     state[own + WINDOW] = window
     if window and state[peer + PROBE] == ZERO_WINDOW:
         state[peer + PROBE] = state[peer + PROBE_OPEN] = 0
@@ -178,7 +183,7 @@ def acknowledge(
         state[peer + SACKED] = 0
         return
     if (ack - sack_right) & MASK < HALF and sack_left != sack_right:  # RFC 2883
-        state[DSACK] = 1
+        state[TOLD] = state[DSACK] = 1
         state[peer + SPURIOUS] += 1
     state[peer + SACKED] = 1 if 0 < (sack_top - ack) & MASK < HALF else 0
     state[peer + SACK_TOP] = sack_top
@@ -188,11 +193,12 @@ def _advance(state: MutableSequence[int], peer: int, t_ns: int, ack: int) -> Non
     """New bytes of `peer` are acknowledged, whether they passed here or not."""
     state[peer + UNA] = ack
     state[peer + DUPLICATES] = 0
-    beyond = (ack - state[peer + NXT]) & MASK
-    if state[peer + SEEN] and 0 < beyond < HALF:
+    nxt = state[peer + NXT]
+    beyond = 0 if ack == nxt else (ack - nxt) & MASK
+    if 0 < beyond < HALF and state[peer + SEEN]:
         state[peer + MISSED] += beyond
-        if state[peer + UNSEEN_RIGHT] != state[peer + NXT]:
-            state[peer + UNSEEN_LEFT] = state[peer + NXT]
+        if state[peer + UNSEEN_RIGHT] != nxt:
+            state[peer + UNSEEN_LEFT] = nxt
         state[peer + UNSEEN_RIGHT] = ack
         state[peer + UNSEEN_NS] = t_ns
         state[peer + NXT] = ack

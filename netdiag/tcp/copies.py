@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableSequence
 
 PLACES: Final = 1 << 14  # frames in the table
+PLACE_MASK: Final = PLACES - 1
 SIZE: Final = 3 * PLACES  # ints: of whom, what it is known by, when
 SPAN: Final = 100_000_000  # ns: a copy follows its original within
 SHORT_SPAN: Final = 5_000_000  # with a timestamp alone to tell by: hosts can send twice in a tick
@@ -35,19 +36,19 @@ def is_copy(
     ip_id: int,
 ) -> bool:
     """Compare with the last frames, and remember this one."""
-    rest = ack ^ window << 11 ^ length << 5 ^ flags
+    rest = ack ^ window << 11 ^ length << 5 ^ flags ^ tsval
     if ip_id > 0:
         span = SPAN
-        mark = seq << 31 | (ip_id & 0xFFFF) << 15 | (rest ^ rest >> 15 ^ tsval) & 0x7FFF
+        mark = seq << 31 ^ ip_id << 15 ^ rest
         hashed = ip_id + (seq >> 5)
     elif tsval >= 0 and (length or flags & OPENS_OR_CLOSES):
         span = SHORT_SPAN
-        mark = seq << 31 | (rest ^ tsval) & 0x7FFFFFFF
+        mark = seq << 31 ^ rest
         hashed = seq + (seq >> 7)
     else:
         return False
     who = conn * 2 + side + 1
-    at = 3 * ((hashed + who * 40503) % PLACES)
+    at = 3 * ((hashed + who * 40503) & PLACE_MASK)
     if copies[at] == who and copies[at + 1] == mark and 0 <= t_ns - copies[at + 2] < span:
         return True
     copies[at] = who

@@ -19,7 +19,6 @@ from netdiag.tcp.book import (
     LAST_ARGUMENT,
     LAST_AT,
     LAST_AT_FRAME,
-    LAST_FIRST,
     LAST_NAME,
     MESSAGES,
     NAME,
@@ -58,9 +57,10 @@ def string(
     item = book[own + ITEM]
     book[own + ITEM] = item + 1
     if item == 0:
-        book[own + NAME] = first
-        book[own + NAME + 1] = second
-        book[own + NAME + 2] = third
+        name = own + NAME
+        book[name] = first
+        book[name + 1] = second
+        book[name + 2] = third
         if not side:
             for place in range(own + FIRST_ARGUMENT, own + AFTER_BLOCK + 1):
                 book[place] = 0
@@ -86,8 +86,7 @@ def command(book: MutableSequence[int], own: int) -> None:
     book[own + MESSAGES] += 1
     if book[own + MESSAGES] == 1:
         _copy(book, own + NAME, own + FIRST_NAME, 3)
-    _copy(book, own + NAME, own + LAST_NAME, 3)
-    _copy(book, own + FIRST_ARGUMENT, own + LAST_FIRST, 6)
+    _copy(book, own + NAME, own + LAST_NAME, AFTER_BLOCK - NAME)
     book[own + LAST_AT] = book[own + BEGAN_NS]
     book[own + LAST_AT_FRAME] = book[own + BEGAN_FRAME]
     name = book[own + NAME]
@@ -126,10 +125,10 @@ def reply(book: MutableSequence[int], own: int) -> None:
     pending = book[PENDING]
     if not pending:
         return
-    head = QUEUE_BASE + 4 * (book[PENDING_HEAD] % QUEUE)
     if book[own + PUSH] or book[SUBSCRIBED]:
         first, second = book[own + NAME], book[own + NAME + 1]
         if _is_one_of(SUBSCRIBING, first, second):
+            head = QUEUE_BASE + 4 * (book[PENDING_HEAD] % QUEUE)
             if pending > book[PENDING_LOST] and (
                 book[head + 2] != first or book[head + 3] != second
             ):

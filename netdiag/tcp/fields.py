@@ -83,14 +83,13 @@ ANSWERED: Final = STEP + 4  # of a probe: 1 when the probe before it was answere
 RST_VERDICT: Final = STEP + 5  # of an RST: 0 outside the window, 1 inside, not exact; 2 exact
 DSACK: Final = STEP + 6  # 1: this ACK says that a retransmission was spurious
 NEW_BYTES: Final = STEP + 7  # payload bytes that passed for the first time
-SIZE: Final = STEP + 8
+TOLD: Final = STEP + 8  # 1: of these answers, more than SINCE_PREVIOUS and NEW_BYTES is set
+SIZE: Final = STEP + 9
 
 
 def new_state() -> list[int]:
     """The state of a connection of which nothing has been seen yet."""
-    state = [0] * SIZE
-    begin_state(state)
-    return state
+    return list(_NEW)
 
 
 def begin_state(state: MutableSequence[int]) -> None:
@@ -99,3 +98,8 @@ def begin_state(state: MutableSequence[int]) -> None:
         for field in (WINDOW, WSCALE, TIMED_NS, HALF_RTT, LEAST_HALF_RTT, TSVAL):
             state[base + field] = -1
         state[base + SACK_OK] = 1
+
+
+_new = [0] * SIZE
+begin_state(_new)
+_NEW: Final = tuple(_new)

@@ -5,6 +5,7 @@ The rule: it does what scan.py does and nothing else, so that both give the same
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.advance import advance
@@ -15,7 +16,6 @@ from netdiag.tcp.fields import new_state
 from netdiag.tcp.flows import highest_edge
 from netdiag.tcp.frames import read_frames
 from netdiag.tcp.lives import from_server, is_reborn
-from netdiag.tcp.moments import on_clock
 from netdiag.tcp.pools import follow, name_ends, whose
 from netdiag.tcp.rows import USED
 from netdiag.tcp.tally import Tally
@@ -57,10 +57,11 @@ class Interpreted:
             self._frames = read_frames(self.container)
         tally, wires, choice = self.tally, self.container.wires, self.choice
         whole, saw, feed = choice.all, tally.saw, self.feed
-        left = every
-        for number, wire, t_ns, data in self._frames:
-            saw(t_ns)
-            link, _, _, _, chosen, _ = wires[wire]
+        before, latest, link, chosen = tally.frames, -1, 0, False
+        for number, wire, t_ns, data in islice(self._frames, every or None):
+            clock = saw(t_ns)
+            if wire != latest:
+                latest, link, chosen = wire, wires[wire].link, wires[wire].chosen
             if not chosen:
                 tally.other_view += 1
             elif (
@@ -68,14 +69,11 @@ class Interpreted:
             ) is None:
                 self._count(data, link)
             elif whole or choice.takes(segment, t_ns, tally.first_at):
-                feed(number, on_clock(t_ns, tally.first_at), segment)
+                feed(number, clock, segment)
                 tally.tcp += 1
             else:
                 tally.filtered += 1
-            left -= 1
-            if not left:
-                return True
-        return False
+        return every > 0 and tally.frames - before == every
 
     def _count(self, data: bytes, link: int) -> None:
         """Why a frame is no segment."""

@@ -37,6 +37,7 @@ from netdiag.tcp.fields import (
     TCP_STATE,
     TIMED_END,
     TIMED_NS,
+    TOLD,
     UNA,
     UNA_KNOWN,
     UNANSWERED,
@@ -107,6 +108,7 @@ def synchronise(
             return SYN_ACK if answer else SYN
         gap = t_ns - state[own + LAST_DATA_NS]
         asked = answer and t_ns - state[peer + LAST_NS] <= ACK_SLACK  # by the client's repeated SYN
+        state[TOLD] = 1
         state[CAUSE] = UNKNOWN if asked else RTO
         state[own + SYN_STEP] += 1
         state[STEP] = state[own + SYN_STEP]
@@ -191,6 +193,7 @@ def reset(
     if verdict == 2:
         state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + RESET]
         state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + RESET]
+    state[TOLD] = 1
     state[RST_VERDICT] = verdict
     if state[own + LAST_NS]:
         state[SINCE_PREVIOUS] = t_ns - state[own + LAST_NS]

@@ -65,7 +65,8 @@ def listen(
         book[own + NEXT_SEQ] = seq
     if book[own + KIND] != RESP:
         return
-    ahead = ((seq - book[own + NEXT_SEQ] + HALF) & MASK) - HALF
+    due = book[own + NEXT_SEQ]
+    ahead = 0 if seq == due else ((seq - due + HALF) & MASK) - HALF
     if ahead + length <= 0:
         return
     if ahead > 0:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netdiag.tcp.moments import ANCHOR, SPAN, on_clock
+
 
 @dataclass
 class Tally:
@@ -20,11 +22,13 @@ class Tally:
     last_at: int = 0
     backwards: int = 0
 
-    def saw(self, t_ns: int) -> None:
-        """A frame, whatever it carries."""
+    def saw(self, t_ns: int) -> int:
+        """A frame, whatever it carries; what the engine's clock shows then."""
         if t_ns < self.last_at:
             self.backwards += 1
         elif not self.frames:
             self.first_at = t_ns
         self.frames += 1
         self.last_at = t_ns
+        since = t_ns - self.first_at
+        return ANCHOR + since if -SPAN <= since <= SPAN else on_clock(t_ns, self.first_at)

@@ -48,6 +48,7 @@ from netdiag.tcp.fields import (
     TCP_STATE,
     TIMED_END,
     TIMED_NS,
+    TOLD,
     TSVAL,
     UNA,
     UNANSWERED,
@@ -85,8 +86,7 @@ DATA: Final = int(Label.DATA)
 FIN: Final = int(Label.FIN)
 FIN_AGAIN: Final = int(Label.FIN_RETRANSMISSION)
 OUT_OF_ORDER: Final = int(Label.OUT_OF_ORDER)
-KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
-ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
+PROBES: Final = (int(Label.KEEPALIVE_PROBE), int(Label.ZERO_WINDOW_PROBE))
 
 REACH: Final = 1 << 30  # the widest window (RFC 7323): farther ahead is not this connection's
 REORDERED: Final = 3 * MS  # without a round trip to compare with, later than this is sent again
@@ -116,8 +116,10 @@ def track(
     """
     own = SIDE if side else 0
     peer = SIDE - own
-    state[STEP] = state[CAUSE] = state[SINCE_ORIGINAL] = state[SINCE_PREVIOUS] = 0
-    state[ANSWERED] = state[RST_VERDICT] = state[DSACK] = state[NEW_BYTES] = 0
+    state[SINCE_PREVIOUS] = state[NEW_BYTES] = 0
+    if state[TOLD]:
+        state[TOLD] = state[STEP] = state[CAUSE] = state[SINCE_ORIGINAL] = 0
+        state[ANSWERED] = state[RST_VERDICT] = state[DSACK] = 0
     if flags & RST_FLAG:
         label = reset(state, own, peer, t_ns, seq, ack, flags)
         if not state[RST_VERDICT]:
@@ -133,12 +135,13 @@ def track(
         if state[own + WSCALE] > 0 and state[peer + WSCALE] >= 0:
             scaled = window << state[own + WSCALE]
         size = length + (flags & FIN_FLAG)
-        offset = ((seq - state[own + NXT] + HALF) & MASK) - HALF
+        nxt = state[own + NXT]
+        offset = 0 if seq == nxt else ((seq - nxt + HALF) & MASK) - HALF
         label = -1
         if size <= 1 and not flags & FIN_FLAG:
             label = pure_ack(state, own, peer, t_ns, seq, ack, length, scaled, offset, sack_top)
             if label >= 0 and 0 < offset <= max(state[peer + WINDOW], 65535):
-                add_hole(state, own, state[own + NXT], seq, t_ns)  # it was sent, and did not pass
+                add_hole(state, own, nxt, seq, t_ns)  # it was sent, and did not pass
                 state[own + NXT] = seq
                 state[own + TSVAL] = tsval
         if label < 0:
@@ -151,7 +154,7 @@ def track(
             state[own + HANDSHAKE] = 0
         if state[own + FIN_SENT] and not state[own + FIN_PASSED]:
             _finish(state, own, peer)
-        if size or label in (KEEPALIVE_PROBE, ZERO_WINDOW_PROBE):
+        if size or label in PROBES:
             state[own + UNANSWERED] += 1
     state[own + LAST_NS] = t_ns
     state[peer + UNANSWERED] = 0
@@ -206,6 +209,7 @@ def _again(
     nxt = state[own + NXT]
     since = missing_since(state, own, seq, end) if state[own + HOLE_COUNT] else -1
     cause = _cause(state, own, t_ns, seq, end, tsval, since)
+    state[TOLD] = 1
     state[CAUSE] = cause
     new = fill(state, own, seq, end) if since >= 0 else 0
     if 0 < (end - nxt) & MASK < REACH:

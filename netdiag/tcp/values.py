@@ -57,9 +57,11 @@ LF: Final = 10
 MINUS: Final = ord("-")
 ZERO: Final = ord("0")
 NINE: Final = ord("9")
+DIGIT: Final = tuple(byte - ZERO if ZERO <= byte <= NINE else -1 for byte in range(256))
 LONGEST_LINE: Final = 65536
 MOST_DIGITS: Final = 13
 ATTRIBUTE_LEVEL: Final = 1 << 48  # added to a level's count: it belongs to the value behind it
+LEFT_MASK: Final = ATTRIBUTE_LEVEL - 1
 
 
 def read(
@@ -111,22 +113,25 @@ def _value(
         book[own + BEGAN_NS] = t_ns
         book[own + BEGAN_FRAME] = number
     at += 1
-    stop = min(at + MOST_DIGITS + 1, end - 1)
+    stop = at + MOST_DIGITS + 1
+    if stop >= end:
+        stop = end - 1
     if kind != A_LINE and at < stop:
-        count = byte = 0
-        place = at
-        for place in range(at, stop):
-            byte = data[place]
-            if byte < ZERO or byte > NINE:
+        count = DIGIT[data[at]]
+        place = at + 1
+        while place < stop:
+            digit = DIGIT[data[place]]
+            if digit < 0:
                 break
-            count = count * 10 + byte - ZERO
-        if byte == CR and place > at and data[place + 1] == LF:
+            count = count * 10 + digit
+            place += 1
+        if place < stop and count >= 0 and data[place] == CR and data[place + 1] == LF:
             at = place + 2
             if kind != A_BULK or at + count + 2 > end:
                 return at if _header(book, own, side, marker, count) else -1
             first = second = third = 0
             if not side or _matters(book, own):
-                first = word(data, at, at + min(count, WIDTH))
+                first = word(data, at, at + (count if count < WIDTH else WIDTH))
                 if count > WIDTH:
                     second = word(data, at + WIDTH, at + min(count, 2 * WIDTH))
                     third = word(data, at + 2 * WIDTH, at + min(count, KEPT))
@@ -239,13 +244,16 @@ def _header(book: MutableSequence[int], own: int, side: int, marker: int, count:
 def _settle(book: MutableSequence[int], own: int, side: int) -> None:
     """A value is whole, and perhaps what it belongs to."""
     book[own + WHERE] = BEFORE_VALUE
-    while book[own + DEPTH]:
-        level = own + STACK + book[own + DEPTH] - 1
-        book[level] -= 1
-        if book[level] & (ATTRIBUTE_LEVEL - 1):
+    depth = book[own + DEPTH]
+    while depth:
+        depth -= 1
+        level = own + STACK + depth
+        left = book[level] - 1
+        book[level] = left
+        if left & LEFT_MASK:
             return
-        book[own + DEPTH] -= 1
-        if book[level] & ATTRIBUTE_LEVEL:
+        book[own + DEPTH] = depth
+        if left:
             return
     if side:
         reply(book, own)
