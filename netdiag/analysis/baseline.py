@@ -121,10 +121,18 @@ def compare_with_baseline(directory: Path, analysis: Analysis) -> Comparison:
 
     Raises RecordingError when there is none, or when it cannot be read.
     """
-    path = directory if directory.is_file() else directory / f"{analysis.scenario}.json"
+    return compare(read_baseline(directory, analysis.scenario), meanings(analysis))
+
+
+def read_baseline(directory: Path, scenario: str) -> Meanings:
+    """The baseline of a scenario in `directory`, or that file.
+
+    Raises RecordingError when there is none, or when it cannot be read.
+    """
+    path = directory if directory.is_file() else directory / f"{scenario}.json"
     if not path.is_file():
         raise RecordingError(
-            f"{directory} holds no baseline of {analysis.scenario} ({path.name}); "
+            f"{directory} holds no baseline of {scenario} ({path.name}); "
             f"save one with `netdiag baseline save RECORDING {directory}`"
         )
-    return compare(read_meanings(path), meanings(analysis))
+    return read_meanings(path)

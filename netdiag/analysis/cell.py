@@ -24,6 +24,7 @@ from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.recording import read_told
+from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 def clients_of(cell: Cell) -> tuple[str, ...]:
     """The clients that a cell is told of one by one; of a cell with a single client just ""."""
     return ("",) if len(cell.clients) == 1 else tuple(cell.clients)
+
+
+def names_of(cell: Cell) -> tuple[str, ...]:
+    """What a comparison calls the cell: without the number of its repeat, one name a client."""
+    views = (_of_client(cell, who) if who else cell for who in clients_of(cell))
+    return tuple(base(view.id) for view in views)
 
 
 def analyse_cell(cell: Cell, files: CellFiles, who: str = "") -> CellAnalysis:

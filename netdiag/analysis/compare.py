@@ -15,6 +15,8 @@ from netdiag.analysis.changes import Change, Said, changes
 from netdiag.errors import RecordingError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netdiag.analysis.meaning import Meaning, Meanings
 
 VERSION: Final = 1
@@ -60,14 +62,20 @@ class Comparison:
         return {"version": VERSION, "change": self.change.value, **plain}
 
 
-def compare(base: Meanings, new: Meanings) -> Comparison:
-    """What changed from `base` to `new`. Raises RecordingError when they have no cell in common."""
-    both = [name for name in base.cells if name in new.cells]
+def in_common(base: Meanings, scenario: str, cells: Collection[str]) -> list[str]:
+    """The cells of `base` that are among a run's. Raises RecordingError when there are none."""
+    both = [name for name in base.cells if name in cells]
     if not both:
         raise RecordingError(
-            f"a run of {new.scenario} has no cell in common with its base, one of {base.scenario}; "
+            f"a run of {scenario} has no cell in common with its base, one of {base.scenario}; "
             "compare runs of the same scenario"
         )
+    return both
+
+
+def compare(base: Meanings, new: Meanings) -> Comparison:
+    """What changed from `base` to `new`. Raises RecordingError when they have no cell in common."""
+    both = in_common(base, new.scenario, new.cells)
     return Comparison(
         base.scenario,
         new.scenario,

@@ -114,7 +114,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
     in the arguments or the scenario, 130 interrupted (143 by SIGTERM): what was recorded is shown.
     """
-    wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json, baseline)
+    wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json, baseline, table)
     where = Where(lab, warp, attach)
     if len(scenarios) > 1 or not scenarios[0].endswith((".yaml", ".yml")):
         from netdiag.scenario import find_all  # noqa: PLC0415 - imports when called
@@ -174,7 +174,26 @@ def _plan(scenario: str, wishes: Wishes) -> Plan:
     from netdiag.scenario.repeat import only, repeated  # noqa: PLC0415
 
     written = load(find(scenario), settings=wishes.settings)
-    return only(repeated(expand(written, seed=wishes.seed), wishes.repeat), wishes.only)
+    plan = only(repeated(expand(written, seed=wishes.seed), wishes.repeat), wishes.only)
+    _look_ahead(plan, wishes)
+    return plan
+
+
+def _look_ahead(plan: Plan, wishes: Wishes) -> None:
+    """Refuse what could not be shown or compared once the run is over."""
+    if wishes.table is not None:
+        from netdiag.report.pivot import asked  # noqa: PLC0415
+
+        axes = dict.fromkeys(axis for cell in plan.cells for axis in cell.choices)
+        several = any(len(cell.clients) > 1 for cell in plan.cells)
+        asked((*axes, *(["client"] if several else [])), wishes.table)
+    if wishes.baseline is not None:
+        from netdiag.analysis.baseline import read_baseline  # noqa: PLC0415
+        from netdiag.analysis.cell import names_of  # noqa: PLC0415
+        from netdiag.analysis.compare import in_common  # noqa: PLC0415
+
+        base = read_baseline(wishes.baseline, plan.scenario)
+        in_common(base, plan.scenario, [name for cell in plan.cells for name in names_of(cell)])
 
 
 def _run(box: Sandbox, plan: Plan, wishes: Wishes) -> RunResult:

@@ -28,6 +28,7 @@ class Wishes:
     keep_going: bool
     quiet: bool
     baseline: Path | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from netdiag.units import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netdiag.analysis.model import Analysis, CellAnalysis
+    from netdiag.analysis.model import Analysis
     from netdiag.report.compare import ComparisonRow
 
 THINGS: Final[dict[str, Callable[[ComparisonRow], str]]] = {
@@ -38,7 +38,8 @@ def pivot(analysis: Analysis, wanted: str) -> str:
     An axis may be named by its end (`pattern` for `workload.pattern`). Raises NetdiagError for an
     axis or a thing that there is not.
     """
-    rows, columns, thing = _asked(analysis.cells, wanted)
+    axes = tuple(dict.fromkeys(axis for cell in analysis.cells for axis in cell.choices))
+    rows, columns, thing = asked(axes, wanted)
     show = THINGS[thing]
     slots: dict[tuple[str, str], Counter[str]] = {}
     for cell, row in zip(analysis.cells, compared(analysis.cells).rows, strict=True):
@@ -52,11 +53,14 @@ def pivot(analysis: Analysis, wanted: str) -> str:
     return _markdown(lines)
 
 
-def _asked(cells: Sequence[CellAnalysis], wanted: str) -> tuple[str, str, str]:
+def asked(axes: Sequence[str], wanted: str) -> tuple[str, str, str]:
+    """`ROWS,COLUMNS[,THING]` -> the two axes that are meant, and the thing.
+
+    Raises NetdiagError (64) for what none of `axes` is, and for a thing that there is not.
+    """
     parts = [part.strip() for part in wanted.split(",")]
     if not 2 <= len(parts) <= 3:
         raise _Refusal(f"{plain(wanted)!r} is no table; write two axes, such as pattern,at")
-    axes = tuple(dict.fromkeys(axis for cell in cells for axis in cell.choices))
     rows, columns = (_axis(name, axes) for name in parts[:2])
     thing = parts[2] if len(parts) > 2 else "messages"
     if thing not in THINGS:
@@ -71,7 +75,7 @@ class _Refusal(NetdiagError):
     exit_code = 64
 
 
-def _axis(name: str, axes: tuple[str, ...]) -> str:
+def _axis(name: str, axes: Sequence[str]) -> str:
     """The axis that is meant: its whole name, or an end of it that no other has."""
     if name in axes:
         return name
@@ -80,7 +84,7 @@ def _axis(name: str, axes: tuple[str, ...]) -> str:
         return found[0]
     if not axes:
         raise _Refusal("this run has no matrix, so there is nothing to set side by side")
-    raise _Refusal(f"the matrix has no axis {plain(name)!r}; {did_you_mean(name, axes)}")
+    raise _Refusal(f"the matrix has no axis {plain(name)!r}; {did_you_mean(name, tuple(axes))}")
 
 
 def _slot(told: Counter[str] | None) -> str:

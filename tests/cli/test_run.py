@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netdiag.analysis.baseline import dump_baseline
+from netdiag.analysis.meaning import Meaning, Meanings
+from netdiag.analysis.model import Outcome
 from tests.run.running import Home, why_no_lab
 
 if TYPE_CHECKING:
@@ -102,3 +105,33 @@ def test_json_is_all_that_is_printed(home: Home) -> None:
     assert done.code == 0
     assert [cell["id"] for cell in json.loads(done.out)["cells"]] == ["read_timeout=200ms"]
     assert done.err == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--table", "a,b", ("no axis 'a'", "client.settings.read_timeout")),
+        ("--table", "read_timeout,read_timeout,colour", ("cannot show 'colour'",)),
+        ("--baseline", "nope", ("nope holds no baseline of small", "netdiag baseline save")),
+    ],
+)
+def test_what_could_not_be_shown_is_told_before_the_run(
+    home: Home, option: str, value: str, words: tuple[str, ...]
+) -> None:
+    done = home.record(SMALL, option, value)
+    assert done.code == 64
+    assert all(word in done.err for word in words), done.err
+    assert not home.out.exists()
+
+
+def test_a_table_needs_a_matrix_and_a_baseline_the_same_cells(home: Home) -> None:
+    plain = SMALL.replace("  client.settings.read_timeout: [200ms, 400ms]\n", "").replace(
+        "matrix:\n", ""
+    ).replace("read_timeout + 300ms", "any")
+    done = home.record(plain, "--table", "a,b")
+    assert (done.code, "this run has no matrix" in done.err) == (64, True), done.err
+    kept = home.root / "kept.json"
+    kept.write_text(dump_baseline(Meanings("small", {"another": (Meaning(Outcome.PASS),)})))
+    done = home.record(SMALL, "--baseline", kept)
+    assert (done.code, "has no cell in common with its base" in done.err) == (64, True), done.err
+    assert not home.out.exists()
