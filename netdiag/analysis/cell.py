@@ -110,7 +110,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
     about = subject(wire, began)
     closed = fin_wait1(intervals, wire, moments)
     foretold, unforetold = predicted(
-        cell, Seen(moments, faults, noticed, closed, sockets, about)
+        cell, Seen(moments, wire, faults, noticed, closed, sockets, about)
     )
     facts = Facts(
         values=cell.values(_version(moments)),

@@ -6,7 +6,7 @@ one of the same socket, until the socket is gone, or until the cell ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import FinWait1, Regime
@@ -48,7 +48,9 @@ REASONS: Final = {
 
 @dataclass(frozen=True)
 class SocketState:
-    """The last that is known of one socket; `gone` is when it went (ns)."""
+    """The last that is known of one socket; `gone` is when it was found gone, `alive` when its
+    kernel had it still (ns; None: nobody wrote that down).
+    """
 
     side: str
     client: str
@@ -58,6 +60,7 @@ class SocketState:
     orphan: bool
     gone: int | None
     send_queue: int = 0
+    alive: int | None = None
 
 
 def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
@@ -72,15 +75,9 @@ def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
         before = states.get((side, client))
         if event.what == "socket_gone":
             if before is not None:
-                states[side, client] = SocketState(
-                    side,
-                    client,
-                    before.state,
-                    before.timer,
-                    before.since,
-                    before.orphan,
-                    event.t,
-                    before.send_queue,
+                alive = event.data.get("alive")
+                states[side, client] = replace(
+                    before, gone=event.t, alive=alive if isinstance(alive, int) else None
                 )
             continue
         state, timer = str(event.data.get("state")), str(event.data.get("timer"))

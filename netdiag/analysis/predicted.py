@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.analysis.model import Interval, Predicted
 from netdiag.predict import Kernel, predict
 from netdiag.predict.model import ERROR, FIN_WAIT1, NOTICED, SERVER
+from netdiag.tcp.wire import RST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect, FinWait1, Notice
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import WireLog
     from netdiag.predict import Forecast
+    from netdiag.predict.wheel import Span
     from netdiag.scenario import Cell
 
 _RTO_MAX_MS: Final = 120_000
@@ -33,6 +36,7 @@ class Seen:
     """What a cell's forecasts are compared with; `subject`: the connection that the fault hit."""
 
     moments: Moments
+    wire: WireLog
     faults: tuple[FaultEffect, ...]
     noticed: Notice | None
     fin_wait1: tuple[FinWait1, ...]
@@ -47,11 +51,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Measured:
-    """When something happened; `lasted`: how long it did not, at least, where it did not."""
+    """When something happened; `lasted`: how long it did not, at least, where it did not; `after`:
+    where only its effect was seen, a time at which it had not happened yet.
+    """
 
     at: float | None
     lasted: float = 0.0
     why: str = ""
+    after: float | None = None
 
 
 def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str, ...]]:
@@ -128,12 +135,21 @@ def _judged(one: Forecast, measured: _Measured) -> tuple[bool | None, str]:
     if measured.why:
         return None, measured.why
     if measured.at is not None:
-        return one.when is not None and measured.at in one.when, ""
+        return _inside(one.when, measured.at, measured.after)
     if one.when is None:
         return True, ""
     if measured.lasted <= one.when.high:
         return None, "the cell ended before that"
     return False, ""
+
+
+def _inside(when: Span | None, at: float, after: float | None) -> tuple[bool | None, str]:
+    """Whether a time is where it was foretold; None when it may have been, seen too late."""
+    if when is None or at in when:
+        return when is not None, ""
+    if after is None or not any(one.low <= at and after <= one.high for one in when.pieces):
+        return False, ""
+    return None, f"it was found {at:.2f} s after the fault; {after:.2f} s after it, not yet"
 
 
 def _noticed(seen: Seen) -> _Measured:
@@ -163,7 +179,28 @@ def _server(seen: Seen) -> _Measured:
         return _Measured(None, why="the server's socket was never seen")
     if socket.gone is None:
         return _Measured(None, seen.length)
-    return _Measured(seen.moments.since(socket.gone))
+    since, alive = seen.moments.since, socket.alive
+    reset = _own_reset(seen, alive or 0, socket.gone)
+    if reset is not None:
+        return _Measured(since(reset))
+    return _Measured(since(socket.gone), after=None if alive is None else since(alive))
+
+
+def _own_reset(seen: Seen, alive: int, gone: int) -> int | None:
+    """When the server's kernel gave the socket up, from its RST; one that comes later answers a
+    segment for a socket that it no longer has.
+    """
+    return next(
+        (
+            frame.t
+            for frame in seen.wire.frames
+            if (frame.sender, frame.client) == ("server", seen.subject)
+            and frame.segment.flags & RST
+            and frame.injected is None
+            and alive <= frame.t <= gone
+        ),
+        None,
+    )
 
 
 _MEASURE: Final[dict[str, Callable[[Seen], _Measured]]] = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WITHIN: Final = 100_000
 """How far apart (ns) two times may be that are the same."""
 
-_TIMES: Final = {"at": WITHIN, "wall_offset": WITHIN, "expires_ms": 1}
+_TIMES: Final = {"at": WITHIN, "alive": WITHIN, "wall_offset": WITHIN, "expires_ms": 1}
 _ENDPOINT: Final = re.compile(r"(?<=[\d\]]:)\d{1,5}\b")
 _SECOND: Final = 1_000_000_000
 _LONGEST: Final = 120

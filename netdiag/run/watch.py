@@ -74,6 +74,7 @@ class SocketWatch:
         self._ask: list[socket | None] = [None, None]
         self._dying: list[socket | None] = [None, None]
         self._last: dict[tuple[Side, Connection], SocketView] = {}
+        self._alive: dict[tuple[Side, Connection], int] = {}
         self._known: dict[Connection, bool] = {}
         for side in (CLIENT, SERVER):
             self._listen(side)
@@ -123,12 +124,15 @@ class SocketWatch:
         if diag is None:
             return
         client, server = connection
+        asked = time.monotonic_ns()
         view = ask(diag, *((client, server) if side == CLIENT else (server, client)))
         before = self._last.get((side, connection))
         if view is None:
             if before is not None:
                 self._gone(side, connection, before)
-        elif not view.same_regime(before):
+            return
+        self._alive[side, connection] = asked
+        if not view.same_regime(before):
             self._last[side, connection] = view
             self._recorder.record(
                 f"{SIDE_NAMES[side]}.kernel",
@@ -161,12 +165,16 @@ class SocketWatch:
                 self._look_at(side, connection)
 
     def _gone(self, side: Side, connection: Connection, last: SocketView) -> None:
+        """Told when it is found out, which on a busy machine is later than it was: `alive` says
+        when the kernel had it still.
+        """
         del self._last[side, connection]
+        alive = self._alive.pop((side, connection))
         self._recorder.record(
             f"{SIDE_NAMES[side]}.kernel",
             "socket_gone",
             "info",
-            {**_ends(connection), "last_state": last.state, "orphan": last.orphan},
+            {**_ends(connection), "last_state": last.state, "orphan": last.orphan, "alive": alive},
         )
         self._on_state(side, GONE)
 

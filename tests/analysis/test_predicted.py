@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from pytest import param
 
 from netdiag.analysis import CellAnalysis, Outcome
 from netdiag.analysis.cell import analyse_cell
+from netdiag.recording import read_events
 from netdiag.scenario import expand, loads
 
-from .recorded import analysed, cell, copy, files, plan_of
+from .recorded import SECOND, analysed, cell, copy, files, plan_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netdiag.analysis.model import Predicted
+    from netdiag.recording import Event
 
 
 def within(one: CellAnalysis) -> dict[str, bool | None]:
@@ -89,6 +97,42 @@ def test_a_recording_that_lies_about_its_kernel_is_not_believed(
     one = analyse_cell(next(c for c in plan_of("brpop-zombie").cells if c.id == "keepalive"), own)
     assert one.predicted == ()
     assert one.unpredicted == ("the recording does not say on which kernel it was made",)
+
+
+def found_gone(root: Path, late: float, alive: float | None) -> Predicted:
+    """The zombie's forecast of its server's socket, as if that had been found gone `late` seconds
+    after it was, and last asked for `alive` seconds before that; its RST is left on the tape."""
+    held = copy("brpop-zombie", root).cell("zombie")
+
+    def found(one: Event) -> Event:
+        if (one.lane, one.what) != ("server.kernel", "socket_gone"):
+            return one
+        told = {} if alive is None else {"alive": one.t - round(alive * SECOND)}
+        return replace(one, t=one.t + round(late * SECOND), data={**one.data, **told})
+
+    held.events.write_bytes(b"".join(found(one).line() for one in read_events(held.events)))
+    cell = analyse_cell(plan_of("brpop-zombie").cells[0], held)
+    return next(row for row in cell.predicted if row.what == "server")
+
+
+@pytest.mark.parametrize("alive", [None, 0.1])
+def test_a_servers_own_rst_tells_when_its_socket_went_not_whoever_found_out(
+    alive: float | None, tmp_path: Path
+) -> None:
+    soon = next(row for row in cell("brpop-zombie", "zombie").predicted if row.what == "server")
+    late = found_gone(tmp_path, 2.0, alive)
+    assert (late.within, late.measured) == (True, soon.measured)
+
+
+def test_without_its_rst_a_socket_that_was_found_gone_late_says_nothing(tmp_path: Path) -> None:
+    """The RST that is there came before the socket was last seen alive, so it is another one's."""
+    late = found_gone(tmp_path, 2.0, -0.1)
+    assert late.within is None
+    assert "s after the fault; " in late.why
+
+
+def test_a_socket_that_was_still_there_after_its_time_is_a_surprise(tmp_path: Path) -> None:
+    assert found_gone(tmp_path, 2.0, -1.9).within is False
 
 
 AS_PREDICTED = """

@@ -90,6 +90,7 @@ def test_a_socket_is_told_when_it_is_seen_first_and_then_only_on_change(in_sandb
 def test_a_socket_is_followed_to_its_death_without_being_asked_again(how, in_sandbox, tmp_path):
     def watch() -> None:
         with ExitStack() as undo:
+            began = time.monotonic_ns()
             watched = Watched(tmp_path / "events.jsonl", undo)
             if how == "rst":
                 linger = struct.pack("ii", 1, 0)
@@ -100,6 +101,11 @@ def test_a_socket_is_followed_to_its_death_without_being_asked_again(how, in_san
             watched.client.close()
             watched.until(lambda: "socket_gone" in " ".join(watched.told("client.kernel")))
             assert watched.dead[0] == CLIENT
+            (gone,) = [one for one in read_events(watched.path)
+                       if (one.lane, one.what) == ("client.kernel", "socket_gone")]
+            alive = gone.data["alive"]
+            assert isinstance(alive, int)
+            assert began < alive < gone.t
 
     in_sandbox(watch)
 
