@@ -59,8 +59,9 @@ def command(  # noqa: PLR0913 - one argument an option
     a scenario's directory: then its latest one) is judged by this version of netdiag, its
     analysis.json saved, and shown; of the options, --json goes with it.
 
-    Exit code: 0, 1 when a rule of --fail-on was found, 64 no capture or bad arguments. Of a
-    recording: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 64 not a recording.
+    Exit code: 0, 1 when a rule of --fail-on was found, else 64 when a file could not be read (of a
+    directory the others are told all the same), 64 bad arguments. Of a recording: 0 all PASS, 1 a
+    FAIL, 2 an UNKNOWN and no FAIL, 64 not a recording.
     """
     about_captures = ports or hosts or since or until or interface or fail_on or as_csv
     if is_recording(path):

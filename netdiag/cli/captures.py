@@ -55,8 +55,9 @@ class Wishes:
 def explain(path: Path, wishes: Wishes) -> int:
     """Analyse a capture, or all of a directory, and print the report.
 
-    Returns 1 when a rule of --fail-on was found, else 0. Raises ScenarioError for a wish that makes
-    no sense, RecordingError for what is no capture.
+    Returns 1 when a rule of --fail-on was found, else 64 when a file of the directory could not be
+    read, else 0. Raises ScenarioError for a wish that makes no sense, RecordingError for what is no
+    capture.
     """
     _check(wishes)
     with _no_collector():
@@ -79,6 +80,7 @@ def _explain(files: Sequence[Path], path: Path, wishes: Wishes) -> int:
     if len(files) > 1 and wishes.flow is not None:
         raise ScenarioError(f"--flow needs one capture, and {plain(path)} holds {len(files)}")
     told: list[Told] = []
+    unread = 0
     for file in files:
         try:
             views = _views(file, wishes)
@@ -86,6 +88,7 @@ def _explain(files: Sequence[Path], path: Path, wishes: Wishes) -> int:
             if len(files) == 1:
                 raise
             click.echo(f"netdiag: {err}", err=True)
+            unread += 1
             continue
         for view in views:
             told.append(view)
@@ -95,7 +98,9 @@ def _explain(files: Sequence[Path], path: Path, wishes: Wishes) -> int:
         raise RecordingError(f"{plain(path)}: none of its {len(files)} files could be read")
     if wishes.as_json:
         _print_json(told, wishes)
-    return int(any(_fails(findings, wishes) for _, findings in told))
+    if any(_fails(findings, wishes) for _, findings in told):
+        return 1
+    return RecordingError.exit_code if unread else 0
 
 
 def _views(file: Path, wishes: Wishes) -> list[Told]:

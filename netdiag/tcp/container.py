@@ -60,7 +60,8 @@ class Container:
         elif head == MAGIC:
             self.kind, self.at = "pcapng", 0
         else:
-            why = window.source.trouble or f"it begins with {head.hex() or 'nothing'}"
+            begins = f"it begins with {head.hex()}" if head else "the file is empty"
+            why = window.source.trouble or begins
             raise RecordingError(f"{window.source.name}: neither pcap nor pcapng: {why}")
         if window.source.compression:
             self.kind += "+" + window.source.compression

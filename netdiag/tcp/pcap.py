@@ -63,8 +63,10 @@ def scan_capture(data: bytes) -> Iterator[Packet | Interface | Statistics | Trun
         return scan_pcapng(data)
     if data[:4] in MAGICS:
         return scan_pcap(data)
+    if not data:
+        raise RecordingError("neither pcap nor pcapng: the file is empty")
     raise RecordingError(
-        f"neither pcap nor pcapng: it begins with {data[:4].hex() or 'nothing'}; "
+        f"neither pcap nor pcapng: it begins with {data[:4].hex()}; "
         "decompress it first if it is compressed"
     )
 

@@ -122,7 +122,7 @@ def test_a_directory_of_captures_is_told_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no capture")
     (tmp_path / "broken.pcap").write_bytes(b"not a capture at all")
     result = analyse(tmp_path)
-    assert code(result) == 0
+    assert code(result) == 64
     assert "broken.pcap" in result.stderr
     assert result.stdout.count("Findings:") == 3
     told = json.loads(analyse(tmp_path, "--json").stdout)
@@ -132,6 +132,19 @@ def test_a_directory_of_captures_is_told_one_by_one(tmp_path: Path) -> None:
     table = list(csv.DictReader(io.StringIO(analyse(tmp_path, "--csv").stdout)))
     assert len({row["source"] for row in table}) == 3
     assert [row["findings"] for row in table] == ["black-hole", "", "refused"]
+
+
+def test_a_file_that_cannot_be_read_is_no_success(tmp_path: Path) -> None:
+    shutil.copy(CAPTURES / "ka_ok.pcap", tmp_path)
+    assert code(analyse(tmp_path, "--fail-on", "any")) == 0
+    (tmp_path / "none.pcap").write_bytes(b"")
+    for options in (["--fail-on", "any"], ["--json"], []):
+        result = analyse(tmp_path, *options)
+        assert code(result) == 64
+        assert "none.pcap: neither pcap nor pcapng: the file is empty" in result.stderr
+    shutil.copy(BUSY, tmp_path)
+    assert code(analyse(tmp_path, "--fail-on", "any")) == 1
+    assert "could not be read" in " ".join(analyse("--help").stdout.split())
 
 
 def test_a_directory_that_holds_nothing_readable(tmp_path: Path) -> None:
