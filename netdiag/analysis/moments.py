@@ -82,7 +82,7 @@ def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]
     summaries: dict[str, dict[str, Any]] = {}
     acts: dict[str, list[Event]] = {}
     for event in events:
-        if event.what in ("signal", "started", "docker"):
+        if event.what in ("signal", "started", "docker", "late"):
             acts.setdefault(str(event.data.get("fault")), []).append(event)
         if event.lane != "cable" or "fault" not in event.data:
             continue
@@ -131,11 +131,13 @@ def _with_acts(effect: FaultEffect, acts: list[Event]) -> FaultEffect:
 
 
 def _act(data: Mapping[str, object]) -> str:
-    """`SIGSTOP: T (stopped)`, `started again`, `SIGHUP: the program ignores it`."""
+    """`SIGSTOP: T (stopped)`, `started again`, `SIGHUP: the program ignores it`; or why it came
+    too late.
+    """
     if "verb" in data:
         return f"docker {data['verb']}: {data.get('reason') or data.get('state')}"
     if "signal" not in data:
-        return "started again"
+        return str(data.get("reason", "started again"))
     return f"{data['signal']}: {data.get('reason') or data.get('state')}"
 
 

@@ -216,6 +216,11 @@ def _sleep(data: dict[str, Any], outcome: str) -> Told:
 
 _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("cable", "fault"): _fault,
+    ("cable", "late"): lambda data, _: (
+        f"fault {data.get('fault')} came too late",
+        str(data.get("reason")),
+        0,
+    ),
     ("cable", "crash"): lambda data, _: ("the cable ended", f"code {data.get('code')}", 0),
     ("app", "connect"): _connect,
     ("app", "disconnect"): lambda data, _: ("the library closes the connection", "", 0),

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 _SEEN_EVERY: Final = 5_000_000
 _SEEN_ROWS: Final = 256  # connections in one message, whose size is limited
-_HOST_PATIENCE: Final = 1.0  # s; carrying a signal takes a fraction of a millisecond
+_HOST_PATIENCE: Final = 15.0
+"""s. The cell tells of every act as soon as it has ended: a signal in a fraction of a millisecond,
+`docker stop` in up to 10 s and what a busy machine adds."""
 _NO_LINK: Final = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)  # the host has lost its link
 
 
@@ -111,7 +113,7 @@ class CableLoop:
         decision = core.frame(t, side, frame, tape.next_number)
         if decision.awaits:
             self._act(decision, t)
-            self._await_hosts(set(decision.awaits))
+            self._too_late(self._await_hosts(set(decision.awaits)))
         if leaves is None and decision.taken is None:
             leaves = self._send(1 - side, frame)
         tape.arrived(side, t, frame, decision.taken)
@@ -169,21 +171,31 @@ class CableLoop:
         else:
             known[1].add(seen.label)
 
-    def _await_hosts(self, faults: set[str]) -> None:
-        """Hold the frame until the cell says that these faults have met their host's program, or
-        does not within a second; what else it says meanwhile has its turn later.
+    def _await_hosts(self, faults: set[str]) -> set[str]:
+        """Hold the frame until the cell says that these faults have met their host's program;
+        returns those of which it did not before it lost patience or ended. What else it says
+        meanwhile has its turn later.
         """
         limit = time.monotonic() + _HOST_PATIENCE
         while faults and (patience := limit - time.monotonic()) > 0:
             if not select.select([self._control], [], [], patience)[0]:
-                return
+                break
             order = self._receive_order()
             if order is not None and "done" in order:
                 faults.discard(str(order["done"]))
             elif order is not None:
                 self._orders.append(order)
-                if not order:
-                    return
+                if "event" not in order:  # it stops, or has gone
+                    break
+        return faults
+
+    def _too_late(self, faults: set[str]) -> None:
+        """A frame goes on that was to find these faults done: what it meets is not theirs."""
+        for fault in sorted(faults):
+            reason = "the packet that began it had to go on before it was done"
+            self._tell_note(
+                Note("late", "fail", {"fault": fault, "reason": reason}), time.monotonic_ns()
+            )
 
     def _receive_order(self) -> dict[str, Any] | None:
         """What the cell says next: None when nothing is there, empty when it has gone."""

@@ -164,5 +164,6 @@ _WORDS: Final[dict[tuple[str, str], Callable[[Event], str]]] = {
     ("started", "ok"): lambda event: f"{_program(event)} is started again",
     ("push", "ok"): lambda event: f"{_field(event, 'id', 'a message')} pushed",
     ("fault", "start"): _fault,
+    ("late", "fail"): lambda event: f"fault {_field(event, 'fault')} came too late",
     ("fault", "ok"): lambda event: f"fault {_field(event, 'fault')} healed",
 }

@@ -28,8 +28,19 @@ _SEEN_IN: Final = {
     "SIGKILL": os.WEXITED | os.WNOWAIT,
 }
 """For the signals that no program can refuse: what its parent is told of their effect."""
+_SHOWN: Final[dict[str, Callable[[str], bool]]] = {
+    "SIGSTOP": lambda state: state.startswith("T"),
+    "SIGCONT": lambda state: not state.startswith("T"),
+    "SIGKILL": lambda state: state.startswith("ended"),
+}
+"""And the states in which it shows."""
 _WITNESSED: Final = 0.5  # s
 _LOOK_AGAIN: Final = 0.001  # s; what becomes of a stranger is told to its own parent alone
+
+
+def _shows(name: str, state: str) -> bool:
+    """Whether a program in this state has met the signal; of one that it may refuse, who knows."""
+    return name not in _SHOWN or _SHOWN[name](state)
 
 
 def own_group(child: Child) -> None:
@@ -98,18 +109,17 @@ class Program:
             return
         if ignored:
             self._failed(fault, name, "the program ignores it")
-        else:
-            self._recorder.record(
-                self._lane,
-                "signal",
-                "ok",
-                {
-                    "fault": fault,
-                    "signal": name,
-                    "pid": self.child.pid,
-                    "state": self._effect(name),
-                },
-            )
+            return
+        state = self._effect(name)
+        if not _shows(name, state):
+            self._failed(fault, name, f"no effect was seen, the program is still {state}")
+            return
+        self._recorder.record(
+            self._lane,
+            "signal",
+            "ok",
+            {"fault": fault, "signal": name, "pid": self.child.pid, "state": state},
+        )
 
     def _effect(self, name: str) -> str:
         """What the signal did: waits for the effect of one that cannot be refused."""
@@ -128,14 +138,11 @@ class Program:
         its pidfd.
         """
         limit = time.monotonic() + _WITNESSED
-        while time.monotonic() < limit:
-            if self.child.poll() is not None:
-                return f"ended: {name}"
-            stopped = self._state().startswith("T")
-            if name not in _SEEN_IN or (name == "SIGSTOP") == stopped:
-                break
+        while True:
+            state = f"ended: {name}" if self.child.poll() is not None else self._state()
+            if _shows(name, state) or time.monotonic() > limit:
+                return state
             time.sleep(_LOOK_AGAIN)
-        return self._state()
 
     def _state(self) -> str:
         """`T (stopped)`, from /proc/PID/status."""

@@ -61,6 +61,15 @@ def test_what_the_engine_did_is_the_proof_of_a_docker_fault():
     assert effect.undone == "docker pause: gone"
 
 
+def test_a_fault_that_its_own_packet_did_not_wait_for_has_not_done_its_work():
+    began = event(1, "cable", "fault", "start", fault="cut", verb="docker stop", edge="active")
+    late = event(2, "cable", "late", "fail", fault="cut", reason="its packet had to go on")
+    done = event(3, "server.app", "docker", "ok", fault="cut", verb="stop", state="exited")
+    (effect,) = faults_of((began, late, done), 0)
+    assert effect.acts == ("docker stop: exited",)
+    assert effect.undone == "its packet had to go on"
+
+
 def test_a_service_has_given_up_when_its_side_of_the_connection_says_so():
     wire = tape("brpop-zombie", "keepalive")
     began = next(frame.t for frame in wire.frames if frame.taken)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netdiag.cable import loop
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger, TimeTrigger
 from netdiag.faults.blackhole import Blackhole
+from netdiag.faults.host import Freeze
 from netdiag.faults.reset import Reset
 from netdiag.lab.fake import FakeLab, fake_lab
 from netdiag.process import Child, fork
@@ -262,6 +264,47 @@ def test_a_cut_that_delivers_its_own_packet_takes_the_next_one_even_in_the_same_
         assert line.lab.delivered(1, timeout=0) is None
         comments = [one.comment for one in line.packets()[6:]]
     assert comments == [None, None, *["taken by fault cut: blackhole"] * 2]
+
+
+def ask_of_a_frozen_server(line: Cable) -> None:
+    """A freeze begins at the request, which is held until the cell says that it is done."""
+    for side, one in ((0, SYN_FRAME), (1, SYN_ACK), (0, HANDSHAKE_ACK)):
+        line.carry(side, one)
+    line.lab.play(0, REQUEST)
+    line.hear(is_fault)
+
+
+def is_late(said: dict[str, object]) -> bool:
+    return said.get("note") == "late"
+
+
+def test_a_packet_waits_for_the_fault_that_it_begins(tmp_path):
+    with cable(tmp_path, cut("request_in_flight", do=Freeze())) as line:
+        ask_of_a_frozen_server(line)
+        assert line.lab.delivered(1, timeout=0.2) is None
+        line.order(done="cut")
+        assert line.lab.delivered(1) == REQUEST
+        line.stop()
+    assert not any(is_late(said) for said in line.said)
+
+
+@pytest.mark.parametrize("order", [{}, {"stop": True}], ids=["in silence", "at the end"])
+def test_a_packet_that_waits_in_vain_tells_that_its_fault_came_too_late(
+    tmp_path, monkeypatch, order
+):
+    monkeypatch.setattr(loop, "_HOST_PATIENCE", 60.0 if order else 0.2)
+    with cable(tmp_path, cut("request_in_flight", do=Freeze())) as line:
+        ask_of_a_frozen_server(line)
+        if order:
+            line.order(**order)
+        told = line.hear(is_late)
+        assert line.lab.delivered(1) == REQUEST
+        if order:
+            line.hear(lambda said: "done" in said)
+        else:
+            line.order(done="cut")
+            line.stop()
+    assert (told["outcome"], told["data"]["fault"]) == ("fail", "cut")  # type: ignore[index]
 
 
 def test_phases_that_wait_are_not_disturbed_by_frames_that_went_on_first(tmp_path):
