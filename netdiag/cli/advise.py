@@ -61,7 +61,8 @@ def command(
     which faults it still does not cover.
 
     Every number comes from the same arithmetic as `netdiag predict`; a setting is as patient as the
-    target allows. What a library cannot be told becomes a sysctl of its host.
+    target allows, and what a set does not name stays as the library has it. What a library cannot
+    be told becomes a sysctl of its host.
 
     Exit code: 0, or 64 for a mistake in the arguments, or a target that nothing meets.
     """

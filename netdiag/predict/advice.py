@@ -2,11 +2,12 @@
 
 The rule this file guards: nothing is canned. Each setting is the most patient one whose predicted
 interval ends in time, and what a set of them covers is what `predict` says of a cell that has them
-and nothing else.
+on top of the library's own defaults. A default that would forestall a set is a setting of that set.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
@@ -17,24 +18,23 @@ from netdiag.faults.fault import Fault
 from netdiag.faults.host import Freeze
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
 from netdiag.predict import timers
-from netdiag.predict.knobs import Knob, Wish, knobs, together, told
+from netdiag.predict.knobs import Knob, Wish, knobs, together, told, unforestalled
 from netdiag.predict.model import NOTICED, SERVER
 from netdiag.predict.predict import predict
-from netdiag.predict.settings import limits_of
+from netdiag.predict.settings import limits_of, of_host
 from netdiag.scenario.plan import Cell
 from netdiag.scenario.workload import Produce, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netdiag.catalogue.clients import Client
     from netdiag.faults.fault import Verb
     from netdiag.predict.model import Forecast
     from netdiag.predict.wheel import Span
 
 _HOUR: Final = 3600.0
 _MOST_KNOBS: Final = 3
-_SOON: Final = 0.35
+SOON: Final = 0.35
 """When the reply that is lost would have come: as soon as the client surely waits, s."""
 UNTOLD: Final = "nobody knows what"
 ZERO_WINDOW: Final = "zero_window"
@@ -99,33 +99,38 @@ class Advice:
 def advise(wish: Wish) -> tuple[Advice, ...]:
     """What the library does by itself; then the sets of settings that notice the danger of this
     pattern in time and of which no setting can be left out without losing a danger: the smallest
-    first, of equal ones that which covers more.
+    first, of equal ones that which covers more. None, where nothing can be added to what it does by
+    itself.
 
     Raises ValueError for a target that no setting meets.
     """
     known = [knob for knob in knobs(wish) if knob is not None]
     made: dict[frozenset[str], Advice] = {}
-    for size in range(1, min(_MOST_KNOBS, len(known)) + 1):
+    for size in range(min(_MOST_KNOBS, len(known)) + 1):
         for chosen in combinations(known, size):
-            made[frozenset(knob.name for knob in chosen)] = _advice(wish, together(chosen))
+            names = frozenset(knob.name for knob in chosen)
+            made[names] = _advice(wish, together(wish, unforestalled(wish, chosen)))
     main = "idle" if _blocks(wish.pattern) else "request"
     found = [(len(names), one) for names, one in made.items()
-             if main in one.covered and not any(less < names and other.covered >= one.covered
-                                                for less, other in made.items())]
-    if not found:
+             if one.settings and main in one.covered
+             and not any(less < names and other.covered >= one.covered
+                         for less, other in made.items())]
+    alone = _advice(wish, ())
+    if not found and main not in alone.covered:
         raise ValueError(f"no setting notices within {wish.within:g} s; write a longer time")
     found.sort(key=lambda row: (row[0], -len(row[1].covered)))
-    return (_advice(wish, ()), *(one for _, one in found))
+    return (alone, *(one for _, one in found))
 
 
 def recommended(advice: tuple[Advice, ...]) -> Advice:
-    """The smallest set of those that cover most."""
-    most = max(len(one.covered) for one in advice[1:])
-    return next(one for one in advice[1:] if len(one.covered) == most)
+    """The smallest set of those that cover most; without any, what the library does by itself."""
+    sets = advice[1:] or advice
+    most = max(len(one.covered) for one in sets)
+    return next(one for one in sets if len(one.covered) == most)
 
 
 def _advice(wish: Wish, chosen: tuple[Knob, ...]) -> Advice:
-    client = _silenced(wish.client) if chosen else wish.client
+    client = wish.client
     hosts: dict[str, str | int] = {}
     block = max((knob.block for knob in chosen), default=0.0)
     for knob in chosen:
@@ -135,15 +140,13 @@ def _advice(wish: Wish, chosen: tuple[Knob, ...]) -> Advice:
                 workload=Workload(pattern=wish.pattern, block=block),
                 hosts={"client": hosts} if hosts else {})
     coverage = tuple(_coverage(name, cell, wish) for name in _dangers(wish.pattern))
-    limits = limits_of(client, wish.kernel, wish.version,
+    limits = limits_of(client, of_host(wish.kernel, hosts), wish.version,
                        listens=not PATTERNS[wish.pattern].keeps)
     waits = _blocks(wish.pattern)
     short = limits.read is not None and not (0 < block < limits.read)
     false = _HOUR / limits.read if waits and short and limits.read else 0.0
-    probes = _HOUR / max(limits.keepalive[0], 1) if limits.keepalive else 0.0
-    for knob in chosen:
-        probes = knob.probes_per_hour or probes
     empty = _HOUR / block if waits and block else 0.0
+    probes = _probes(limits.keepalive, max(false, empty))
     return Advice(
         settings=tuple(word for knob in chosen for word in knob.words),
         code=tuple(word for knob in chosen for word in knob.code),
@@ -152,13 +155,15 @@ def _advice(wish: Wish, chosen: tuple[Knob, ...]) -> Advice:
         costs=tuple(_costs(wish, cell, chosen, (probes, false, empty))))
 
 
-def _silenced(client: Client) -> Client:
-    """The client with every limit switched off, so that a set stands for itself."""
-    off: dict[str, Any] = {"read_timeout": None, "connect_timeout": None, "keepalive": None}
-    held = client.settings.__dataclass_fields__
-    if "default_socket_timeout" in held:  # phpredis: a switch, and php.ini behind both timeouts
-        off |= {"keepalive": 0, "default_socket_timeout": None}
-    return told(client, off)
+def _probes(timings: tuple[int, int, int] | None, calls: float) -> float:
+    """Keepalive probes of an idle hour; calls: how often in it a call ends, which is never silence
+    for longer than that. Each answered probe begins the idle time anew."""
+    if timings is None:
+        return 0.0
+    idle = max(timings[0], 1)
+    if not calls:
+        return _HOUR / idle
+    return calls * (math.ceil(_HOUR / calls / idle) - 1)
 
 
 def _blocks(pattern: str) -> bool:
@@ -189,7 +194,7 @@ def _noticed(danger: Danger, cell: Cell, wish: Wish) -> Forecast | None:
     at = PhaseTrigger(phase=danger.phase)
     idle = replace(cell, workload=replace(cell.workload, pattern="brpop")) \
         if danger.phase in _WAITS and not _blocks(cell.workload.pattern) else cell
-    produce = (Produce(at=TimeTrigger(time=_SOON)),) if danger.phase == "reply_in_flight" else ()
+    produce = (Produce(at=TimeTrigger(time=SOON)),) if danger.phase == "reply_in_flight" else ()
     asked = replace(idle, faults=(Fault(name="danger", at=at, do=danger.verb),),
                    workload=replace(idle.workload, produce=produce))
     return predict(asked, wish.kernel, version=wish.version).faults[0].of(NOTICED)

@@ -54,7 +54,6 @@ class Knob:
     settings: dict[str, Any] = field(default_factory=dict)
     sysctls: dict[str, int] = field(default_factory=dict)
     block: float = 0.0
-    probes_per_hour: float = 0.0
     costs: tuple[str, ...] = ()
 
 
@@ -106,14 +105,14 @@ def _keepalive(within: float, kernel: Kernel, *, php: bool) -> Knob | None:
         names = ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes")
         sysctls = {f"net.ipv4.{name}": value for name, value in zip(names, found, strict=True)}
         written = tuple(f"hosts.client.{name}: {value}" for name, value in sysctls.items())
-        return Knob(name="keepalive", probes_per_hour=3600 / idle,
+        return Knob(name="keepalive",
                     words=("keepalive: on", *written),
                     code=("setOption(Redis::OPT_TCP_KEEPALIVE, 1), which is only a switch",
                           *(f"sysctl {name}={value}" for name, value in sysctls.items())),
                     settings={"keepalive": 1}, sysctls=sysctls,
                     costs=("the sysctls are every program's on that host (a network namespace's)",))
     timings = f"{{idle: {idle}s, interval: {interval}s, count: {count}}}"
-    return Knob(name="keepalive", words=(f"keepalive: {timings}",), probes_per_hour=3600 / idle,
+    return Knob(name="keepalive", words=(f"keepalive: {timings}",),
                 code=(f"socket_keepalive=True, socket_keepalive_options={{TCP_KEEPIDLE: {idle}, "
                       f"TCP_KEEPINTVL: {interval}, TCP_KEEPCNT: {count}}}",),
                 settings={"keepalive": Keepalive(idle=idle, interval=interval, count=count)})
@@ -151,14 +150,32 @@ def _user_timeout_of(limit: float) -> Knob:
                        "ends the connection",))
 
 
-def together(chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
+def unforestalled(wish: Wish, chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
+    """The settings, and that there be no read timeout where the library has one by itself and the
+    set has none: it would come first, with a false timeout for every quiet call. A request's read
+    is never quiet, so there the library's own stays."""
+    if PATTERNS[wish.pattern].own_messages:
+        return chosen
+    default = limits_of(wish.client, wish.kernel, wish.version,
+                        listens=not PATTERNS[wish.pattern].keeps).read
+    if default is None or any(one.name == "read_timeout" for one in chosen):
+        return chosen
+    php = isinstance(wish.client.settings, PhpRedisSettings)
+    code = "setOption(Redis::OPT_READ_TIMEOUT, -1)" if php else "socket_timeout=None"
+    return (Knob(name="unread", words=("read_timeout: null",), code=(code,),
+                 settings={"read_timeout": None}), *chosen)
+
+
+def together(wish: Wish, chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
     """The settings in one program: TCP_USER_TIMEOUT also ends keepalive's waiting, at the first
     probe that comes after it, so it is no longer than keepalive itself."""
-    timings = [knob.settings["keepalive"] for knob in chosen
-               if isinstance(knob.settings.get("keepalive"), Keepalive)]
-    if not timings:
+    client = wish.client
+    for knob in chosen:
+        client = told(client, knob.settings)
+    timings = limits_of(client, wish.kernel, wish.version).keepalive
+    if timings is None:
         return chosen
-    longest = float(timings[0].total)
+    longest = float(timings[0] + timings[1] * timings[2])
     return tuple(_user_timeout_of(min(longest, knob.settings["user_timeout"]))
                  if knob.name == "user_timeout" else knob for knob in chosen)
 

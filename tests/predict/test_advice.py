@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +12,17 @@ from pytest import param
 
 from netdiag.catalogue.phpredis import PhpRedisClient
 from netdiag.catalogue.redis_py import RedisPyClient
-from netdiag.predict import Kernel
-from netdiag.predict.advice import Advice, advise, recommended
+from netdiag.faults.fault import Fault
+from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
+from netdiag.predict import Kernel, predict
+from netdiag.predict.advice import DANGERS, SOON, Advice, advise, recommended
 from netdiag.predict.knobs import Wish
+from netdiag.scenario import expand, loads
+from netdiag.scenario.workload import Produce
 
 if TYPE_CHECKING:
     from netdiag.catalogue.clients import Client
+    from netdiag.scenario.plan import Cell
 
 HOST = Kernel.of("6.18.44", hz=250)
 
@@ -27,10 +33,10 @@ def asked(within: float = 30.0, client: Client | None = None, pattern: str = "br
 
 
 def of(advice: tuple[Advice, ...], *words: str) -> Advice:
-    """The set whose settings begin with these words, one each."""
-    return next(one for one in advice[1:] if len({s.partition(":")[0] for s in one.settings} -
-                {"workload.block"}) == len(words) and all(
-                    any(s.startswith(word) for s in one.settings) for word in words))
+    """The set of these settings; what it switches off is not counted."""
+    return next(one for one in advice[1:] if {
+        word.partition(":")[0] for word in one.settings if not word.endswith("null")
+    } - {"workload.block"} == set(words))
 
 
 @pytest.mark.parametrize(("words", "covered"), [
@@ -54,8 +60,8 @@ def test_the_smallest_set_that_covers_most_is_recommended() -> None:
 def test_a_switch_makes_the_timings_the_systems() -> None:
     """phpredis' OPT_TCP_KEEPALIVE; it has no TCP_USER_TIMEOUT either."""
     advice = asked(client=PhpRedisClient())
-    keepalive = next(one for one in advice[1:] if one.settings[0] == "keepalive: on")
-    assert keepalive.settings[1:] == (
+    keepalive = next(one for one in advice[1:] if "keepalive: on" in one.settings)
+    assert keepalive.settings[2:] == (
         "hosts.client.net.ipv4.tcp_keepalive_time: 18",
         "hosts.client.net.ipv4.tcp_keepalive_intvl: 3",
         "hosts.client.net.ipv4.tcp_keepalive_probes: 3")
@@ -108,6 +114,70 @@ def test_a_request_has_no_timeout_of_its_own() -> None:
 ])
 def test_what_is_at_risk(pattern: str, words: str) -> None:
     assert asked(pattern=pattern)[1].costs[-1].startswith(words)
+
+
+CLIENTS = {"redis-py 8": ("redis-py", "sync", "8.1.0"), "redis-py 7": ("redis-py", "sync", "7.0"),
+           "asyncio": ("redis-py", "asyncio", "8.1.0"), "phpredis": ("phpredis", "loop", "8.1.0")}
+
+
+def written(one: Advice, kind: str, mode: str, pattern: str) -> Cell:
+    """A scenario with exactly the settings that were printed, and a fault for each danger."""
+    told = {"client.kind": kind, "client.mode": mode, "workload.pattern": pattern}
+    lines = [f"{path}={value}" for path, value in told.items()]
+    for word in one.settings:
+        path, _, value = word.partition(": ")
+        top = path.startswith(("workload.", "hosts."))
+        lines.append(f"{path if top else 'client.settings.' + path}={value}")
+    return expand(loads("name: written\n", settings=lines)).cells[0]
+
+
+@pytest.mark.parametrize("pattern", ["brpop", "blmove", "xreadgroup", "subscribe", "request"])
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("within", [9.0, 30.0, 90.0])
+def test_what_is_printed_does_what_is_promised(client: str, pattern: str, within: float) -> None:
+    kind, mode, version = CLIENTS[client]
+    who: Client = PhpRedisClient() if kind == "phpredis" else RedisPyClient(
+        mode="asyncio" if mode == "asyncio" else "sync")
+    pushed = (Produce(at=TimeTrigger(time=SOON)),)
+    for one in asked(within, who, pattern, version):
+        cell = written(one, kind, mode, pattern)
+        for row in one.coverage:
+            danger = DANGERS[row.danger]
+            if not danger.phase:
+                continue  # a zero window is no fault of a scenario
+            waits = danger.phase == "blocked" and pattern == "request"
+            cut = replace(cell, faults=(Fault(name="cut", at=PhaseTrigger(phase=danger.phase),
+                                              do=danger.verb),),
+                          workload=replace(cell.workload, produce=pushed if row.danger == "reply"
+                                           else (), pattern="brpop" if waits else pattern))
+            noticed = predict(cut, HOST, version=version).faults[0].of("noticed")
+            assert noticed is not None
+            when = noticed.when
+            assert (when and when.low, when and when.high) == (row.low, row.high), one.settings
+
+
+def test_a_default_that_would_come_first_is_switched_off_in_the_set() -> None:
+    """redis-py 8's own socket_timeout of 5 s would end every quiet call."""
+    one = of(asked(), "keepalive")
+    assert one.settings[0] == "read_timeout: null"
+    assert one.code[0] == "socket_timeout=None"
+    assert one.false_timeouts_per_hour == 0
+    php = next(one for one in asked(client=PhpRedisClient()) if "keepalive: on" in one.settings)
+    assert php.code[0] == "setOption(Redis::OPT_READ_TIMEOUT, -1)"
+    assert asked(version="7.0")[1].settings[0] != "read_timeout: null"
+
+
+def test_probes_come_only_into_silence_that_lasts() -> None:
+    """Keepalive's 30 s are never reached where each call ends after 5 s, or after 27 s."""
+    assert asked()[0].probes_per_hour == 0
+    assert of(asked(), "read_timeout").probes_per_hour == 0
+    assert of(asked(), "keepalive").probes_per_hour == 200
+
+
+def test_a_target_that_the_library_meets_by_itself() -> None:
+    advice = asked(90.0, pattern="request")
+    assert len(advice) == 1
+    assert recommended(advice) is advice[0]
 
 
 @settings(deadline=None, max_examples=30)
