@@ -3,7 +3,7 @@
 One file a run, `/run/netdiag/docker-RUN`: a line of JSON is written before each change, and the
 lines are played backwards to undo them, by the run itself or, when it was killed, by whoever cleans
 up. The rule it guards: a run lives as long as somebody holds the lock on its file; the kernel lets
-go of it with the last of the run's processes.
+go of it with the last of the run's processes. A lock on a file that has lost its name is none.
 """
 
 from __future__ import annotations
@@ -60,17 +60,27 @@ class Journal:
 
 def begin(home: Path = HOME) -> Journal:
     """A journal for a new run. Raises LabError when it cannot be kept."""
-    run = f"{os.getpid()}-{secrets.token_hex(3)}"
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(home / f"{_PREFIX}{run}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-                     | os.O_CLOEXEC, 0o600)
-    except OSError as err:
-        raise LabError(
-            f"the Docker lab cannot keep its journal in {home} ({err.strerror}); run it as root"
-        ) from err
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    return Journal(home / f"{_PREFIX}{run}", fd)
+    while True:
+        path = home / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC,
+                         0o600)
+        except OSError as err:
+            raise LabError(
+                f"the Docker lab cannot keep its journal in {home} ({err.strerror}); run it as root"
+            ) from err
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if _named(path, fd):
+            return Journal(path, fd)
+        os.close(fd)  # who cleans up found it before it was locked, and took it for a dead run's
+
+
+def _named(path: Path, fd: int) -> bool:
+    """Whether the open file is (still) the one at this path."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(fd), path.stat())
+    return False
 
 
 def dead(home: Path = HOME) -> Iterator[Journal]:
@@ -83,7 +93,7 @@ def dead(home: Path = HOME) -> Iterator[Journal]:
             except BlockingIOError:
                 os.close(fd)
                 continue
-            if path.exists():  # else its owner has just undone everything
+            if _named(path, fd):  # else its owner has just undone everything
                 yield Journal(path, fd)
             else:
                 os.close(fd)

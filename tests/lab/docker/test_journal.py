@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from netdiag.lab.docker.journal import begin, dead, known
@@ -15,6 +16,27 @@ def test_a_run_that_lives_is_left_alone(tmp_path):
     assert list(dead(tmp_path)) == []
     journal.end()
     assert known(tmp_path) == frozenset()
+
+
+def test_a_run_that_was_taken_for_dead_before_it_had_its_lock_begins_again(tmp_path, monkeypatch):
+    """Somebody who cleans up comes between the making of the file and its lock."""
+    flock, taken = fcntl.flock, []
+
+    def slow(fd: int, how: int) -> None:
+        if not taken and not how & fcntl.LOCK_NB:
+            taken.append(None)
+            for found in dead(tmp_path):
+                taken.append(found.run)
+                found.end()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    journal = begin(tmp_path)
+    assert len(taken) == 2, "the first file was found and ended"
+    assert journal.run != taken[1]
+    assert known(tmp_path) == {journal.run}
+    assert list(dead(tmp_path)) == []
+    journal.end()
 
 
 def test_a_killed_run_is_dead_and_its_changes_come_back_the_latest_first(tmp_path):
