@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from netdiag.scenario import Cell, Plan
+    from netdiag.scenario.workload import Workload
 
 
 @click.command("plan")
@@ -139,15 +140,34 @@ def cell_settings(cell: Cell) -> Iterator[tuple[str, str]]:
     for host, sysctls in cell.hosts.items():
         for name, value in sysctls.items():
             yield f"hosts.{host}.{name}", str(value)
-    yield "workload", f"{cell.workload.pattern}, block {_block(cell.workload.block)}"
-    for number, produce in enumerate(cell.workload.produce, 1):
-        yield f"produce {number}", str(produce)
+    for one in fields(cell.lab):
+        if (held := getattr(cell.lab, one.name)) != one.default:
+            yield f"lab.{one.name}", str(held)
+    yield from _workload(cell.workload)
     for fault in cell.faults:
         yield f"fault {fault.name}", str(fault)
     for expectation in cell.expect:
         of = f".{expectation.of}" if expectation.of else ""
         yield f"expect {expectation.kind}{of}", expectation.text
     yield "duration", format_duration(cell.duration)
+
+
+def _workload(workload: Workload) -> Iterator[tuple[str, str]]:
+    from netdiag.catalogue.patterns import PATTERNS  # noqa: PLC0415 - imports when called
+
+    waits = PATTERNS[workload.pattern].waits
+    block = f", block {_block(workload.block)}" if waits else ""
+    yield "workload", f"{workload.pattern}{block}"
+    for one in fields(workload):
+        held = getattr(workload, one.name)
+        told = one.name in _TOLD and (one.name != "block" or waits)
+        if not told and held != one.default:
+            yield f"workload.{one.name}", _value(one.name, held)
+    for number, produce in enumerate(workload.produce, 1):
+        yield f"produce {number}", str(produce)
+
+
+_TOLD: Final = frozenset({"pattern", "block", "produce"})
 
 
 def _server(cell: Cell) -> Iterator[tuple[str, str]]:
@@ -167,7 +187,7 @@ def _block(seconds: float) -> str:
 
 
 def _value(name: str, value: object) -> str:
-    """A client's setting as a person reads it."""
+    """A setting as a person reads it."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     if name == "keepalive" and not isinstance(value, int):
@@ -175,6 +195,10 @@ def _value(name: str, value: object) -> str:
         return "off" if timings is None else "{}s idle, {}s apart, {} probes".format(*timings)
     if value is None:
         return "none"
+    if is_dataclass(value) and not isinstance(value, type):  # such as a reaper
+        held = ((one.name, getattr(value, one.name)) for one in fields(value))
+        parts = [f"{name} {format_duration(told)}" for name, told in held if told is not None]
+        return ", ".join(parts) or type(value).__name__.lower()
     if name in _SECONDS and isinstance(value, int | float):
         return format_duration(value)
     return str(value)
@@ -187,5 +211,8 @@ _SECONDS: Final = frozenset(
         "user_timeout",
         "health_check_interval",
         "default_socket_timeout",
+        "block",
+        "work",
+        "every",
     }
 )

@@ -88,3 +88,26 @@ def test_whole_steps_of_a_path_are_compared_and_faults_by_any_name(tmp_path: Pat
     assert call("plan", str(path), "--set", "workload.block=5s").code == 0
     for setting in ("faults.0.for=5s", "faults.cut={}"):
         assert "the matrix varies faults.cut.for" in call("plan", str(path), "--set", setting).error
+
+
+def test_whatever_the_matrix_varies_is_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("name: x\nworkload: {after_error: exit}\n"
+                    "matrix:\n  workload.key: [aa, bb]\n  workload.work: [1s, 2s]\n"
+                    "  lab.ip: [4, 6]\nexpect: {detected_within: any}\n")
+    lines = call("plan", str(path), columns=120).out.splitlines()
+    *common, head = lines[:-8]
+    assert head.split() == ["cell", "workload.key", "workload.work", "lab.ip"]
+    assert ["bb", "2", "s", "6"] in [line.split()[1:] for line in lines[-8:]]
+    assert any(line.split() == ["workload.after_error", "exit"] for line in common)
+
+
+def test_block_is_told_of_patterns_that_block(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("name: x\nworkload: {pattern: blmove, block: 3s, reaper: {idle: 3s}}\n"
+                    "expect: {detected_within: any}\n")
+    out = call("plan", str(path)).out
+    assert "blmove, block 3 s" in out
+    assert any(line.split() == ["workload.reaper", "idle", "3", "s"] for line in out.splitlines())
+    path.write_text("name: x\nworkload: {pattern: subscribe}\nexpect: {detected_within: any}\n")
+    assert "block" not in call("plan", str(path)).out
