@@ -11,7 +11,7 @@ from netdiag.catalogue.clients import CLIENTS
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PhpRedisClient
 from netdiag.catalogue.redis_py import RedisPyClient
-from netdiag.cli.predict import installed, kernel_of, words_of
+from netdiag.cli.predict import installed, kernel_of, library_version, words_of
 from netdiag.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _CLIENTS: Final[dict[str, Client]] = {
     "redis-py-asyncio": RedisPyClient(mode="asyncio"),
     "phpredis": PhpRedisClient(),
 }
+_SHORTEST: Final = 1.0
 _LONGEST: Final = 86400.0
 
 
@@ -30,7 +31,7 @@ def _target(_: click.Context, __: click.Parameter, raw: str) -> float:
         seconds = parse_duration(raw)
     except ValueError as err:
         raise click.BadParameter(str(err)) from err
-    if not 0 < seconds <= _LONGEST:
+    if not _SHORTEST <= seconds <= _LONGEST:
         raise click.BadParameter("write a time from 1s to 24h, such as 30s")
     return seconds
 
@@ -42,8 +43,8 @@ def _target(_: click.Context, __: click.Parameter, raw: str) -> float:
               help="What the consumer does all day.")
 @click.option("--client", type=click.Choice(sorted(_CLIENTS)), default="redis-py",
               show_default=True, help="With which library.")
-@click.option("--library", metavar="VERSION", help="Another version of redis-py than the installed "
-                                                   "one.")
+@click.option("--library", metavar="VERSION", callback=library_version,
+              help="Another version of redis-py than the installed one.")
 @click.option("--kernel", "release", metavar="RELEASE", help="Another kernel than this machine's.")
 @click.option("--hz", type=click.IntRange(1, 10000), help="Its ticks a second (CONFIG_HZ).")
 @click.option("--json", "as_json", is_flag=True, help="The advice, as JSON.")

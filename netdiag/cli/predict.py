@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from netdiag.cli.completion import scenarios
+from netdiag.units import shown
 
 if TYPE_CHECKING:
     from netdiag.predict import Kernel
+
+
+_VERSION: Final = re.compile(r"[1-9]\d{0,2}(\.\d{1,5}){0,3}((a|b|rc|\.dev|\.post)\d{1,5})?",
+                             re.ASCII)
+
+
+def library_version(_: click.Context, __: click.Parameter, raw: str | None) -> str | None:
+    """Raises click.BadParameter for what is no version."""
+    if raw is not None and not _VERSION.fullmatch(raw):
+        raise click.BadParameter(f"{shown(raw)} is no version of redis-py; write one such as 8.1.0")
+    return raw
 
 
 @click.command("predict")
@@ -22,7 +35,8 @@ if TYPE_CHECKING:
 @click.option("--hz", type=click.IntRange(1, 10000), help="Its ticks a second (CONFIG_HZ).")
 @click.option("--warp", is_flag=True, help="The guest's kernel, on its virtual clock.")
 @click.option(
-    "--library", metavar="VERSION", help="Another version of redis-py than the installed one."
+    "--library", metavar="VERSION", callback=library_version,
+    help="Another version of redis-py than the installed one, for clients that name none.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The predictions, as JSON.")
 def command(  # noqa: PLR0913 - click hands over one argument an option
@@ -46,6 +60,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     Exit code: 0, or 64 for a mistake in the arguments or the scenario.
     """
     from netdiag.predict import predict  # noqa: PLC0415 - imports when called
+    from netdiag.predict.programs import version_of  # noqa: PLC0415
     from netdiag.scenario import expand, find, load  # noqa: PLC0415
     from netdiag.scenario.repeat import only as chosen  # noqa: PLC0415
 
@@ -63,8 +78,9 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     from netdiag.report.forecast import print_predictions  # noqa: PLC0415
 
-    kinds = {client.kind for cell in plan.cells for client in cell.clients.values()}
-    with_library = f", redis-py {library or installed()}" if "redis-py" in kinds else ""
+    versions = dict.fromkeys(version_of(client, library or installed()) for cell in plan.cells
+                             for client in cell.clients.values() if client.kind == "redis-py")
+    with_library = f", redis-py {', '.join(versions)}" if versions else ""
     click.echo(f"{plan.scenario} on {words_of(kernel)}{with_library}")
     print_predictions(found, Console(markup=False, highlight=False, emoji=False))
     return 0

@@ -33,6 +33,24 @@ def test_the_formula_stands_beside_the_interval() -> None:
     assert "the client notices never nothing, for ever - nothing is unacknowledged" in out
 
 
+@pytest.mark.parametrize(("python", "header"), [
+    param("redis-py==5.0", "Linux 6.1 at 250 Hz, redis-py 5.0\n", id="the client's own"),
+    param("[null, redis-py==5.0]", "redis-py 7.4, 5.0\n", id="one each, in a matrix"),
+    param("null", "redis-py 7.4\n", id="the one that was asked for"),
+])
+def test_the_header_names_the_versions_that_are_predicted(
+    tmp_path: Path, python: str, header: str
+) -> None:
+    where = f"matrix: {{client.python: {python}}}" if "[" in python else \
+        f"client: {{kind: redis-py, python: {python}}}"
+    scenario = tmp_path / "versions.yaml"
+    scenario.write_text(f"name: versions\n{where}\n"
+                        "faults: [{at: blocked, do: blackhole}]\n")
+    called = call("predict", str(scenario), *KERNEL, "--library", "7.4")
+    assert called.code == 0, called.error
+    assert header in called.out
+
+
 def test_json_holds_every_interval() -> None:
     told = json.loads(call("predict", "brpop-zombie", *KERNEL, "--only", "keepalive",
                            "--json").out)
@@ -53,8 +71,13 @@ def test_a_kernel_whose_tick_nobody_knows_has_wider_intervals() -> None:
           "such as 6.1 or 6.18.44", id="no release"),
     param(("advise", "--detect-within", "soon"), "'soon'", id="no time"),
     param(("advise", "--detect-within", "0s"), "write a time from 1s to 24h", id="no time at all"),
-    param(("advise", "--detect-within", "10ms"), "no setting notices within 0.01 s",
-          id="out of reach"),
+    param(("advise", "--detect-within", "999ms"), "write a time from 1s to 24h", id="out of reach"),
+    param(("advise", "--detect-within", "3s", "--library", "abc"), "'abc' is no version of "
+          "redis-py; write one such as 8.1.0", id="no version to advise on"),
+    param(("predict", "brpop-zombie", "--library", "abc"), "'abc' is no version of redis-py; write "
+          "one such as 8.1.0", id="no version to predict"),
+    param(("predict", "brpop-zombie", "--library", "8.\x1b[31m"), "is no version of redis-py",
+          id="a version that would paint"),
     param(("advise", "--detect-within", "9s", "--client", "phpredis", "--pattern", "raw"),
           "phpredis does not follow the pattern raw", id="a pattern it has not"),
 ])
