@@ -70,21 +70,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str,
                 done = ended(process, PATIENCE)
             assert done.code == 0, done.out + done.err
             [analysis] = home.out.glob("timers/20*/analysis.json")
-            rows = json.loads(analysis.read_text())["cells"]
-            found[lab] = {row["id"]: {**row, "rto": rto(home, row)} for row in rows}
+            found[lab] = {row["id"]: row for row in json.loads(analysis.read_text())["cells"]}
     return found
-
-
-def rto(home: Home, cell: Mapping[str, Any]) -> float:
-    """The client's retransmission timeout when the fault began, s."""
-    rows = [json.loads(line) for line in home.events(cell["id"]).splitlines()]
-    began = cell["faults"][0]["began_ns"]
-    known = [
-        row["data"]["rto_ms"] / 1000
-        for row in rows
-        if (row["lane"], row["what"]) == ("client.kernel", "socket") and row["t"] <= began
-    ]
-    return known[-1] if known else RTO
 
 
 def cause(cell: Mapping[str, Any]) -> tuple[str, ...]:
@@ -111,17 +98,30 @@ def test_the_same_frames_go_before(cells: Mapping[str, Mapping[str, Any]], name:
     assert taken(cells["warp"][name]) == taken(cells["namespaces"][name])
 
 
-@pytest.mark.parametrize("name", INVOLVED)
+FIXED = [one for one in INVOLVED if one != "keepalive.request"]
+"""All but what retransmissions alone decide: their timer follows the round trip."""
+
+
+@pytest.mark.parametrize("name", FIXED)
 def test_at_the_same_time_on_the_virtual_clock(
     cells: Mapping[str, Mapping[str, Any]], name: str
 ) -> None:
     assert _apart(cells, "warp", name) <= _tolerance(name)
 
 
-@pytest.mark.parametrize("name", [one for one in INVOLVED if not one.endswith("request")])
+@pytest.mark.parametrize("name", [one for one in FIXED if not one.endswith("request")])
 def test_at_the_same_time_in_real_time(cells: Mapping[str, Mapping[str, Any]], name: str) -> None:
-    """All but retransmissions: their timer follows the round trip, and the guest's is longer."""
     assert _apart(cells, "guest", name) <= _tolerance(name)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_retransmissions_end_when_each_kernel_s_own_timeout_says(
+    cells: Mapping[str, Mapping[str, Any]], lab: str
+) -> None:
+    """The same arithmetic holds for every kernel, from the timeout that it told of itself."""
+    [row] = [one for one in cells[lab]["keepalive.request"]["predicted"]
+             if one["what"] == "noticed"]
+    assert row["within"] is True, row
 
 
 @pytest.mark.skipif(not LINEAR.exists(), reason="this kernel is no newer than the guest's")
@@ -134,13 +134,8 @@ def test_only_newer_kernels_send_a_syn_again_at_even_intervals(
 
 
 def _apart(cells: Mapping[str, Mapping[str, Any]], lab: str, name: str) -> float:
-    return abs(_noticed(cells[lab][name], name) - _noticed(cells["namespaces"][name], name))
-
-
-def _noticed(cell: Mapping[str, Any], name: str) -> float:
-    """When it was noticed; what only retransmissions decide, as if their timeout were the least."""
-    seconds = float(cell["noticed"]["t"])
-    return seconds * RTO / cell["rto"] if name == "keepalive.request" else seconds
+    return abs(float(cells[lab][name]["noticed"]["t"])
+               - float(cells["namespaces"][name]["noticed"]["t"]))
 
 
 def _tolerance(name: str) -> float:
