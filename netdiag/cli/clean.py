@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from netdiag.errors import LabError
+
 
 @click.command("clean")
 def command() -> int:
@@ -22,4 +24,7 @@ def command() -> int:
         click.echo(f"run {one.run}: removed {one.removed}, undone {one.undone}")
     if not gone:
         click.echo("nothing was left")
+    refused = [sentence for one in gone for sentence in one.refused]
+    if refused:
+        raise LabError("\n".join([*refused, "repair that, and run `netdiag clean` again"]))
     return 0

@@ -7,15 +7,21 @@ timers).
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 from netdiag.process import inside_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NUD_STALE, _NUD_PERMANENT = 0x04, 0x80
 
@@ -31,12 +37,22 @@ class HostLink:
     mac: str
 
 
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """What the kernel refuses is an OSError here, as everywhere else."""
+    try:
+        yield
+    except NetlinkError as err:
+        raise OSError(err.code, os.strerror(err.code)) from err
+
+
+@_refusals()
 def splice(
     hosts: tuple[int, int], cable: int, names: tuple[str, str], far: tuple[str, str]
 ) -> None:
     """Join two host namespaces to the cable's: interfaces `far` there, `names` here, all up.
 
-    Raises OSError (pyroute2's NetlinkError is one by its code) when links cannot be made.
+    Raises OSError when links cannot be made.
     """
     with inside_network(cable), IPRoute() as here:
         for name, host, there in zip(names, hosts, far, strict=True):
@@ -44,6 +60,7 @@ def splice(
             here.link("set", index=here.link_lookup(ifname=name)[0], state="up")
 
 
+@_refusals()
 def settle(host: int, interface: str, own: HostLink, peer: HostLink) -> None:
     """Give a host's interface its address and the permanent entry for its peer; bring it up."""
     with inside_network(host), IPRoute() as here:
@@ -97,12 +114,14 @@ def _told(row: Any) -> Interface:  # noqa: ANN401 - pyroute2's message
     )
 
 
+@_refusals()
 def enslave(index: int, bridge: int) -> None:
     """Make an interface of this namespace a port of a bridge, or of none (0)."""
     with IPRoute() as here:
         here.link("set", index=index, master=bridge)
 
 
+@_refusals()
 def plug_in(cable: int, near: str, far: str, bridge: int) -> None:
     """A veth pair from the cable's namespace (`near`) to a bridge of this one (`far`), up."""
     ours = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -120,6 +139,7 @@ def plug_in(cable: int, near: str, far: str, bridge: int) -> None:
         here.link("set", index=index, master=bridge, state="up")
 
 
+@_refusals()
 def unplug(name: str) -> None:
     """Remove a veth pair by its end in this namespace; it may have gone already."""
     with IPRoute() as here:
@@ -127,13 +147,17 @@ def unplug(name: str) -> None:
             here.link("del", index=index)
 
 
+@_refusals()
 def remember(space: int, interface: str, neighbour: tuple[str, str], *, always: bool) -> None:
     """Tell a host its neighbour's (address, hardware address): for good, or until it doubts it."""
     address, mac = neighbour
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     state = _NUD_PERMANENT if always else _NUD_STALE
     with inside_network(space), IPRoute() as there:
-        index = there.link_lookup(ifname=interface)[0]
+        found = there.link_lookup(ifname=interface)
+        if not found:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        index = found[0]
         there.neigh(
             "replace", dst=address, lladdr=mac, ifindex=index, state=state, family=family
         )

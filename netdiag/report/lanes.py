@@ -32,6 +32,7 @@ _KIND_STYLE: Final = {
     "rst": "red",
     "exit": "red",
     "crash": "red",
+    "late": "red",
     "client_forgotten": "yellow",
     "socket_gone": "yellow",
     "got": "green",

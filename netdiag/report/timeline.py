@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROUTINE: Final = 2
 _NUMBERS: Final = re.compile(r"\d+(\.\d+)?")
-_NEVER_HIDDEN: Final = frozenset({"fault", "crash", "exit", "end"})
+_NEVER_HIDDEN: Final = frozenset({"fault", "late", "crash", "exit", "end"})
 _SCHEDULES: Final = frozenset(
     {
         "tail_loss_probe",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from netdiag.lab import Lab
     from netdiag.lab.docker.engine import Engine
+    from netdiag.lab.docker.reaping import Reaped
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
 
@@ -110,8 +111,7 @@ class Docked:
         return running(engine, services_of(cell), attach)
 
     def _undo_changes(self, engine: Engine) -> None:
-        play_back(self._journal, engine)
-        self._journal.forget()
+        play_back(self._journal, engine)  # what it cannot undo now is tried again at the run's end
 
 
 def _wishes(cell: Cell) -> Wishes:
@@ -163,7 +163,8 @@ def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:
         engine = connect()
         command()
         journal = begin()
-        reap(engine)
+        for one in reap(engine):
+            _tell(one)
     except LabError as err:
         print(err, file=sys.stderr)
         return err.exit_code
@@ -177,11 +178,19 @@ def warden(lifeline: int, asked: str, ready: Callable[[], None]) -> int:
         runner.kill()
     code = runner.wait()
     try:
-        end(journal, engine, killed=code < 0)
+        ended = end(journal, engine, killed=code < 0)
     except LabError as err:
         print(f"{err}; `netdiag clean` tries again", file=sys.stderr)
         return err.exit_code
+    _tell(ended)
+    if ended.refused:
+        return LabError.exit_code
     return code if code >= 0 else 128 - code
+
+
+def _tell(ended: Reaped) -> None:
+    for sentence in ended.refused:
+        print(f"{sentence}; `netdiag clean` tries again", file=sys.stderr)
 
 
 def _runner(lifeline: int, journal: Journal, wanted: Containers) -> int:

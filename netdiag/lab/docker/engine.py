@@ -24,7 +24,8 @@ NUMBER: Final = "com.docker.compose.container-number"
 _TIMEOUT: Final = 30  # s, for one answer of the engine
 _STOP_PATIENCE: Final = 10  # s until `docker stop` kills; Docker's own default
 _LONGEST_LOG: Final = 64 << 20
-_GONE: Final = (404, 409)  # no such thing (any more); its removal is under way
+_NOT_FOUND: Final = 404
+_GONE: Final = (_NOT_FOUND, 409)  # no such thing (any more); its removal is under way
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ def connect() -> Engine:
     return Engine(client, version, docker.errors.DockerException)
 
 
+class GoneError(LabError):
+    """What the engine was asked about is not there (any more)."""
+
+
 class Engine:
     """A running engine; make it with `connect`. Methods raise LabError with the engine's words."""
 
@@ -108,7 +113,8 @@ class Engine:
         try:
             yield
         except (self._refusals, OSError) as err:
-            raise LabError(f"the Docker engine refused to {what}: {_reason(err)}") from err
+            kind = GoneError if _status(err) == _NOT_FOUND else LabError
+            raise kind(f"the Docker engine refused to {what}: {_reason(err)}") from err
 
     def close(self) -> None:
         self._client.close()
@@ -242,8 +248,7 @@ class Engine:
         try:
             remove()
         except (self._refusals, OSError) as err:
-            status = getattr(getattr(err, "response", None), "status_code", None)
-            return None if status in _GONE else _reason(err)
+            return None if _status(err) in _GONE else _reason(err)
         return None
 
     def has_image(self, name: str) -> bool:
@@ -288,6 +293,11 @@ def _value(told: Mapping[str, Any], labels: Sequence[str]) -> str:
 
 def _number(text: object) -> int:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
+
+
+def _status(err: BaseException) -> int | None:
+    """The HTTP status with which the engine refused; None when it did not answer."""
+    return getattr(getattr(err, "response", None), "status_code", None)
 
 
 def _reason(err: BaseException) -> str:

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from netdiag.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HOME: Final = Path("/run/netdiag")
 _PREFIX: Final = "docker-"
 Change: TypeAlias = "dict[str, str | int | list[str]]"
+_ANEW: Final[Change] = {"undone": "all before"}
 
 
 class Journal:
@@ -39,22 +40,34 @@ class Journal:
         os.write(self._fd, json.dumps(change).encode() + b"\n")
 
     def changes(self) -> list[Change]:
-        """Every change, the latest first; a line that a crash cut was not carried out."""
+        """Every change that is not undone, the latest first; a line that a crash cut was not
+        carried out.
+        """
         found: list[Change] = []
         for line in self.path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError):
                 row = json.loads(line)
-                if isinstance(row, dict):
+                if row == _ANEW:
+                    found = []
+                elif isinstance(row, dict):
                     found.append(row)
         return found[::-1]
 
-    def forget(self) -> None:
-        """Every change has been undone; the run goes on."""
-        os.ftruncate(self._fd, 0)
+    def keep(self, left: Sequence[Change]) -> None:
+        """Only these changes, the latest first, are not undone: forget the others."""
+        if left:  # in one write, so that nothing is lost when we are killed
+            rows = [_ANEW, *reversed(left)]
+            os.write(self._fd, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+        else:
+            os.ftruncate(self._fd, 0)
 
     def end(self) -> None:
-        """Nothing is left to be undone: forget the run."""
-        self.path.unlink(missing_ok=True)
+        """Let go of the run: it is forgotten, or left to whoever cleans up next when there is
+        something to be undone.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if not self.changes():
+                self.path.unlink()
         os.close(self._fd)
 
 

@@ -28,19 +28,24 @@ _ON_ITS_WAY: Final = 0.5  # s
 
 @dataclass(frozen=True)
 class Reaped:
-    """What was cleaned up after one run: objects removed, changes undone."""
+    """What was cleaned up after one run: objects removed, changes undone, and a sentence for each
+    change that could not be.
+    """
 
     run: str
     removed: int
     undone: int
+    refused: tuple[str, ...] = ()
 
 
 def end(journal: Journal, engine: Engine, *, killed: bool = False) -> Reaped:
-    """End a run: undo its changes, remove its objects, forget it. `killed`: just now."""
+    """End a run: undo its changes, remove its objects, forget it unless a change could not be
+    undone. `killed`: just now.
+    """
     undone = play_back(journal, engine)
     removed = _remove(engine, f"{RUN_LABEL}={journal.run}", killed=killed)
     journal.end()
-    return Reaped(journal.run, removed, undone)
+    return Reaped(journal.run, removed, undone.count, undone.refused)
 
 
 def _remove(engine: Engine, label: str, *, killed: bool = False) -> int:

@@ -3,17 +3,21 @@
 `Undoing.before` writes a change to the journal before it is made; `undo` plays one backwards. On a
 stack that the run brought up itself nothing is written down: it is removed as a whole. The rule it
 guards: a change is undone only where it was made. A namespace or a link that has been replaced
-since (the container was started again) is left alone.
+since (the container was started again) is left alone. What could not be undone, though what it was
+made on is there, stays in the journal for the next try.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
+from netdiag.lab.docker.engine import GoneError
 from netdiag.lab.links import enslave, interface_at, remember, unplug
 from netdiag.lab.offload import switch_on
 from netdiag.process import inside_network
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from netdiag.lab.docker.container import Inside
     from netdiag.lab.docker.engine import Engine
     from netdiag.lab.docker.journal import Change, Journal
+
+
+_NO_LINK: Final = (errno.ENODEV, errno.ENXIO)
+_ABOUT: Final = ("container", "network", "pid", "interface", "name", "address", "key")
 
 
 class Undoing:
@@ -40,16 +48,54 @@ class Undoing:
         self._journal.note({"undo": undo, **where, **about})
 
 
-def play_back(journal: Journal, engine: Engine) -> int:
-    """Undo every change of a journal, the latest first; returns how many there were."""
+@dataclass(frozen=True)
+class Undone:
+    """How many changes were undone, and a sentence for each that could not be."""
+
+    count: int
+    refused: tuple[str, ...] = ()
+
+
+def play_back(journal: Journal, engine: Engine) -> Undone:
+    """Undo every change of a journal, the latest first; what cannot be undone is kept there, and
+    keeps nothing else from being undone.
+    """
+    count, left, refused = 0, [], []
     changes = journal.changes()
     for change in changes:
-        undo = UNDO.get(str(change.get("undo")))
-        if undo is not None:
-            # what cannot be undone has gone, and the others still must be
-            with contextlib.suppress(OSError, LabError, KeyError):
-                undo(change, engine)
-    return len(changes)
+        try:
+            count += _undo(change, engine)
+        except (OSError, LabError) as err:
+            left.append(change)
+            what = f"{_in_words(change)} of run {journal.run} could not be undone"
+            refused.append(f"{what}: {getattr(err, 'strerror', None) or err}")
+    if len(left) < len(changes):
+        journal.keep(left)
+    return Undone(count, tuple(refused))
+
+
+def _undo(change: Change, engine: Engine) -> bool:
+    """Undo one change; False when what it was made on has gone. Raises OSError, LabError."""
+    undo = UNDO.get(str(change.get("undo")))
+    if undo is None:
+        raise LabError("this netdiag does not know such a change")
+    try:
+        undo(change, engine)
+    except (GoneError, FileNotFoundError, ProcessLookupError):
+        return False
+    except OSError as err:
+        if err.errno in _NO_LINK:
+            return False
+        raise
+    except KeyError as err:
+        raise LabError(f"its line in the journal lacks {err}") from err
+    return True
+
+
+def _in_words(change: Change) -> str:
+    """`the change undone by "join" (container 3f2a..., network bench)`."""
+    about = ", ".join(f"{key} {change[key]!a}" for key in _ABOUT if key in change)
+    return f"the change undone by {change.get('undo')!a} ({about})"
 
 
 @contextlib.contextmanager

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+from types import SimpleNamespace
 
+import pytest
+from pyroute2.netlink.exceptions import NetlinkError
+
+from netdiag.cli.clean import command as clean
+from netdiag.errors import LabError
+from netdiag.lab import links
+from netdiag.lab.docker import engine, reaping
+from netdiag.lab.docker.engine import Engine
 from netdiag.lab.docker.journal import begin, dead, known
+from netdiag.lab.docker.reaping import Reaped, end, reap
 from netdiag.lab.docker.undoing import UNDO, Undoing, play_back
 from netdiag.process import fork
 
@@ -71,10 +82,106 @@ def test_what_cannot_be_undone_keeps_nothing_else_from_being_undone(tmp_path, mo
     undoing.before("bridge", None, index=1)
     journal.note({"undo": "sysctl", "pid": 0, "space": 0, "key": "net.x", "value": "1"})
     journal.note({"undo": "nobody knows"})
+    journal.note({"undo": "bridge"})
     undoing.before("bridge", None, index=2)
-    assert play_back(journal, engine=None) == 4
+    told = play_back(journal, engine=None)
+    assert told.count == 2, "neither what has gone nor what was refused"
+    assert [one.partition("undone: ")[2] for one in told.refused] == [
+        "its line in the journal lacks 'index'",
+        "this netdiag does not know such a change",
+    ]
     assert undone == [2, 1]
+    assert [one["undo"] for one in journal.changes()] == ["bridge", "nobody knows"]
+
+
+class Refusal(Exception):
+    """As the SDK's own: with the engine's answer, or without any."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.response = SimpleNamespace(status_code=status)
+
+
+class Api:
+    """An engine's interface that knows one paused container and refuses to let it go on."""
+
+    refuses = True
+
+    def inspect_container(self, container: str) -> dict[str, object]:
+        if container != "shop":
+            raise Refusal(404)
+        state = {"Pid": 1, "Status": "paused", "ExitCode": 0}
+        return {"Id": container, "Name": container, "State": state, "Config": {}}
+
+    def unpause(self, container: str) -> None:
+        if self.refuses:
+            raise Refusal(500)
+
+    def containers(self, **_: object) -> list[dict[str, object]]:
+        return []
+
+    networks = containers
+
+    def volumes(self, **_: object) -> dict[str, object]:
+        return {"Volumes": None}
+
+
+def test_what_the_engine_refused_to_undo_is_told_and_tried_again_by_the_next(tmp_path):
+    api = Api()
+    asked = Engine(SimpleNamespace(api=api), "1", Refusal)
+    journal = begin(tmp_path)
+    undoing = Undoing(journal)
+    undoing.before("unpause", None, container="shop")
+    undoing.before("start", None, container="gone")
+    undoing.before("unpause", None, container="gone")
+    first = end(journal, asked)
+    assert (first.undone, len(first.refused)) == (0, 1), "what has gone was not undone"
+    assert "container 'shop'" in first.refused[0]
+    assert "refused to unpause shop: HTTP status 500" in first.refused[0]
+    api.refuses = False
+    (second,) = reap(asked, tmp_path)
+    assert (second.run, second.undone, second.refused) == (journal.run, 1, ())
+    assert reap(asked, tmp_path) == ()
+
+
+def test_cleaning_up_says_what_it_could_not_undo_and_fails(monkeypatch, capsys):
+    left = Reaped("7-ab", 2, 1, ("the pause of 'shop' could not be undone: no",))
+    monkeypatch.setattr(engine, "connect", lambda: None)
+    monkeypatch.setattr(reaping, "reap", lambda _: (left,))
+    with pytest.raises(LabError, match="'shop' could not be undone: no\nrepair that"):
+        clean.callback()
+    assert capsys.readouterr().out == "run 7-ab: removed 2, undone 1\n"
+
+
+def test_what_was_undone_is_not_undone_again_after_a_refusal(tmp_path, monkeypatch):
+    undone = []
+
+    def undo(change: dict[str, int], _: object) -> None:
+        if change["index"] == 2 and not undone:
+            raise PermissionError(1, "not permitted")
+        undone.append(change["index"])
+
+    monkeypatch.setitem(UNDO, "bridge", undo)
+    journal = begin(tmp_path)
+    for index in (1, 2):
+        journal.note({"undo": "bridge", "index": index})
+    assert play_back(journal, engine=None).count == 1
+    journal.note({"undo": "bridge", "index": 3})
+    assert play_back(journal, engine=None).count == 2
+    assert undone == [1, 3, 2]
     journal.end()
+    assert known(tmp_path) == frozenset()
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EPERM])
+def test_a_refusal_of_the_kernel_is_the_same_as_any_other(monkeypatch, number):
+    def refuse(*_: object, **__: object) -> None:
+        raise NetlinkError(number)
+
+    monkeypatch.setattr(links, "IPRoute", refuse)
+    with pytest.raises(OSError, match=os.strerror(number)) as refusal:
+        links.enslave(1, 2)
+    assert refusal.value.errno == number
 
 
 def test_on_a_stack_of_our_own_nothing_is_written_down(tmp_path):
