@@ -26,6 +26,7 @@ else:
     _ParamType = click.ParamType  # no generic before click 8.4
 
 _STANDARD_OUTPUT: Final = Path("-")
+_RUN: Final = {"docker": "sudo netdiag run {} --lab docker"}
 
 
 class _Answer(_ParamType):
@@ -150,7 +151,8 @@ def command(name: str | None, output: Path | None, force: bool, **answers: objec
         click.echo(text, nl=False)
         return 0
     _write(path, text)
-    click.echo(f"{path} written\nrun it: netdiag run {shlex.quote(str(path))}")
+    how = _RUN.get(str(asked["fault"]), "netdiag run {}").format(shlex.quote(str(path)))
+    click.echo(f"{path} written\nrun it: {how}")
     return 0
 
 

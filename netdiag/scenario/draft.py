@@ -15,7 +15,7 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.settings import Keepalive
 from netdiag.errors import ScenarioError
 from netdiag.faults.fault import FAULTS
-from netdiag.scenario.draft_text import Sections, text_of
+from netdiag.scenario.draft_text import PROBES, Sections, text_of
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class Draft:
             raise ScenarioError(
                 "a client without a read timeout never closes, so there is no closing phase; "
                 "give one with --read-timeout 3s"
+            )
+        if self.heal_after == 0 and FAULTS[self.fault].lasts:
+            raise ScenarioError(
+                f"a {self.fault} that ends as it begins has no effect; give a time with "
+                "--heal-after 10s, or never"
             )
 
 
@@ -172,7 +177,38 @@ def _expected(answers: Draft, story: Story, heals: float | None) -> Expected:
         return _of_reset(answers)
     if answers.fault == "freeze":
         return {"detected_within": _detected(answers, clock(answers), heals)}
-    return {"detected_within": ("any", "measured and shown; write a bound to judge it")}
+    expected = {"detected_within": ("any", "measured and shown; write a bound to judge it")}
+    if answers.fault == "restart":
+        expected |= _of_restart(answers)
+    elif answers.fault == "signal":
+        expected |= _of_signal(answers, story)
+    return expected
+
+
+_RACES: Final = ("any", "the client may give up just as a message comes")
+
+
+def _of_restart(answers: Draft) -> Expected:
+    """Messages come afterwards, so an empty server has them all; what it forgot is the group."""
+    pattern = PATTERNS[answers.pattern]
+    stuck = "0", "the client dials again, and goes on"
+    if "group" in pattern.settings:
+        stuck = f'"<= {PROBES}"', "the group is gone with the server's memory, and nobody reads"
+    elif answers.read_timeout is not None and pattern.acknowledges:
+        stuck = _RACES
+    lost = "0", "what has come before has left the server"
+    if not pattern.keeps:
+        lost = "any", "who does not listen gets nothing"
+    elif answers.read_timeout is not None:
+        lost = _RACES
+    return {"lost": lost, "stuck": stuck}
+
+
+def _of_signal(answers: Draft, story: Story) -> Expected:
+    """SIGTERM, which ends the server for good."""
+    ends = "0", "the server ends: what comes later is refused"
+    races = story.message and answers.read_timeout is not None
+    return {"lost": _RACES if races else ends, "stuck": ends}
 
 
 def _of_reset(answers: Draft) -> Expected:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from netdiag.catalogue.settings import Keepalive
 
 REAPED_AFTER: Final = 3.0
+PROBES: Final = 3
+"""Messages that show whether anybody consumes afterwards."""
 _WIDTH: Final = 96
 _COMMENT_AT: Final = 34
 
@@ -104,7 +106,8 @@ def _workload(sections: Sections) -> Iterator[str]:
         yield _with(f"    - {{at: {when}, count: 1}}", why)
     if sections.probes_at is not None:
         yield "    # Afterwards: does anybody consume?"
-        yield f"    - {{at: {{event: {sections.probes_at}, after: 1s}}, count: 3, rate: 1/s}}"
+        when = f"{{event: {sections.probes_at}, after: 1s}}"
+        yield f"    - {{at: {when}, count: {PROBES}, rate: 1/s}}"
 
 
 def _fault(sections: Sections) -> Iterator[str]:

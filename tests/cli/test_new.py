@@ -55,6 +55,11 @@ def test_a_reset_does_not_heal() -> None:
     assert not expand(load("blocked-reset.yaml")).cells[0].faults[0].heals
 
 
+def test_a_fault_of_the_engine_is_run_by_it() -> None:
+    out = call("new", "--fault", "docker").out
+    assert out.endswith("run it: sudo netdiag run blocked-docker.yaml --lab docker\n")
+
+
 def test_standard_output() -> None:
     called = call("new", "--output", "-")
     assert called.out.startswith("# ")
@@ -83,6 +88,7 @@ def test_a_file_that_is_there_stays() -> None:
     (["--keepalive", "1500ms/1s/3"], "whole seconds"),
     (["--keepalive", "3s/1s/1000"], "whole seconds"),
     (["--phase", "closing"], "--read-timeout 3s"),
+    (["--heal-after", "0s"], "has no effect; give a time with --heal-after 10s"),
     (["--output", "/proc/none/x.yaml"], "cannot be written"),
 ])
 def test_mistakes_are_64_and_write_nothing(arguments: list[str], sentence: str) -> None:
@@ -97,6 +103,10 @@ DRAFTS = {
     "silent": ["--keepalive", "off", "--heal-after", "1s"],
     "reset": ["--fault", "reset", "--phase", "reply_in_flight"],
     "stream": ["--pattern", "xreadgroup", "--keepalive", "1s/1s/1", "--heal-after", "4s"],
+    "restart": ["--fault", "restart", "--phase", "reply_in_flight"],
+    "forgotten": ["--fault", "restart", "--pattern", "xreadgroup"],
+    "published": ["--fault", "restart", "--pattern", "subscribe"],
+    "signal": ["--fault", "signal", "--phase", "reply_delivered"],
     "command": ["--phase", "request_in_flight", "--read-timeout", "1s", "--heal-after", "never"],
 }
 

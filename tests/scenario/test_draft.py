@@ -87,6 +87,10 @@ def expected(**answers: Any) -> dict[str, str]:
     param({"fault": "freeze", "read_timeout": 3.0}, "detected_within", "read_timeout + 1s",
           id="but no read"),
     param({"fault": "kill"}, "detected_within", "any", id="a dead server"),
+    param({"fault": "restart"}, "lost", "0", id="a server that comes back"),
+    param({"fault": "restart"}, "stuck", "0", id="and is dialled again"),
+    param({"fault": "restart", "pattern": "xreadgroup"}, "stuck", "<= 3", id="without its group"),
+    param({"fault": "signal"}, "lost", "0", id="a server that ends"),
 ])
 def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) -> None:
     assert expected(**answers)[kind] == bound
@@ -94,6 +98,12 @@ def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) ->
 
 def test_every_phase_has_its_story() -> None:
     assert set(STORIES) == set(PHASES)
+
+
+def test_a_fault_of_no_time_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="--heal-after 10s"):
+        Draft(name="x", heal_after=0.0)
+    assert cell(Draft(name="x", fault="reset", heal_after=0.0)).faults[0].for_ is None
 
 
 def test_closing_needs_a_read_timeout() -> None:
