@@ -99,15 +99,15 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         last_states(everything),
         PATTERNS[cell.workload.pattern],
     )
-    intervals = regimes(moments)
+    intervals, about = regimes(moments), subject(wire, began)
     if cell.client.kind == "service":
         noticed = service.notice(wire, began)
         recovered = service.recovered(wire, cell.workload.key, healed)
     else:
-        noticed = application.notice(moments, began)
+        hit = [frame for frame in wire.frames if frame.client == about]
+        noticed = application.notice(moments, began, frames=hit)
         recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
-    about = subject(wire, began)
     closed = fin_wait1(intervals, wire, moments)
     foretold, unforetold = predicted(
         cell, Seen(moments, wire, faults, noticed, closed, sockets, about)

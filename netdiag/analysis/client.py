@@ -2,7 +2,8 @@
 
 It has noticed when its library or application does something about the fault: an error, a
 connection dropped, a new dial, an exit. A socket that dies without anybody being told is not
-noticing.
+noticing. What told it is what can be shown: an errno, a segment that reached it, a socket that its
+kernel gave up; a timer that was pending told nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.analysis.model import Notice
 from netdiag.analysis.moments import by_fault, halted
+from netdiag.tcp.wire import FIN, RST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import Frame
     from netdiag.recording import Event
 
 OWN_TIMEOUT: Final = "the client's own timeout"
@@ -37,8 +40,13 @@ _BY_TIMER: Final = {
 }
 
 
-def notice(moments: Moments, began: int | None) -> Notice | None:
-    """When the client noticed a fault that began at `began` (ns); None: it never did."""
+def notice(
+    moments: Moments, began: int | None, *, frames: Sequence[Frame] = ()
+) -> Notice | None:
+    """When the client noticed a fault that began at `began` (ns); None: it never did.
+
+    `frames` are those of the connection that the fault hit.
+    """
     if began is None:
         return None
     again = moments.first("client.app", "started")  # a new process cannot notice for the old one
@@ -60,7 +68,7 @@ def notice(moments: Moments, began: int | None) -> Notice | None:
     return Notice(
         t=(first.t - began) / 1e9,
         how=text,
-        by=_by(moments, best, first.t),
+        by=_by(moments, frames, best, first.t),
         type=str(data["type"]) if data.get("type") else None,
         errno=number if isinstance(number, int) else None,
         message=str(data.get("message", ""))[:300],
@@ -87,7 +95,7 @@ def _how(event: Event) -> str:
     return "the library dropped the connection and dialled again by itself"
 
 
-def _by(moments: Moments, event: Event, t: int) -> str:
+def _by(moments: Moments, frames: Sequence[Frame], event: Event, t: int) -> str:
     """Which clock told it: a kernel timer, a segment of the peer, or the client's own timeout."""
     number = event.data.get("errno")
     if isinstance(number, int) and number in _BY_ERRNO:
@@ -98,18 +106,23 @@ def _by(moments: Moments, event: Event, t: int) -> str:
         return "its end"
     if "closed" in str(event.data.get("message", "")).lower():
         return "a FIN from the peer"
-    return (_killed(moments, t) if event.what == "error" else None) or _own(moments, event, t)
+    again = event.what in ("connect", "disconnect") and event.outcome != "fail"
+    ended = _ended_by_peer(frames, t) if again else None
+    return ended or (_killed(moments, t) if again or event.what == "error" else None) or OWN_TIMEOUT
 
 
-def _own(moments: Moments, event: Event, t: int) -> str:
-    timer = _timer_before(moments, t)
-    if event.what in ("connect", "disconnect") and event.outcome != "fail":
-        return (
-            OWN_TIMEOUT
-            if timer in ("none", "")
-            else f"the client ({timer} timer pending)"
-        )
-    return OWN_TIMEOUT
+def _ended_by_peer(frames: Sequence[Frame], t: int) -> str | None:
+    """The FIN or RST that reached the client before `t`; None: none did, or its own came first."""
+    for frame in frames:
+        flags = frame.segment.flags
+        if frame.t > t or not flags & (FIN | RST):
+            continue
+        made = frame.injected is not None
+        if not made and frame.side == 0:
+            return None
+        if frame.taken is None and made is (frame.side == 0):  # what is made is for its side
+            return "a RST from the peer" if flags & RST else "a FIN from the peer"
+    return None
 
 
 def _killed(moments: Moments, t: int) -> str | None:

@@ -9,8 +9,10 @@ import pytest
 from pytest import param
 
 from netdiag.analysis.client import asleep, false_timeouts, notice, recovered
+from netdiag.analysis.wire import Frame
+from netdiag.tcp.wire import ACK, FIN, RST, Segment
 
-from .recorded import SECOND, analysed, cell, event, moments, seen
+from .recorded import CLIENT, SECOND, analysed, cell, event, moments, seen
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
@@ -94,6 +96,48 @@ def test_who_tells_no_errno_is_seen_at_its_socket(
     found = notice(story, CUT)
     assert found is not None
     assert found.by == by
+
+
+def frame(t: float, side: int, flags: int, *, taken: str | None = None,
+          injected: str | None = None) -> Frame:
+    segment = Segment(b"", b"", 1, 2, 0, 0, flags, 0, 0, b"")
+    return Frame(1, round(t * SECOND), side, CLIENT, None, segment, taken, injected)
+
+
+@pytest.mark.parametrize(("frames", "by"), [
+    param([], "the client's own timeout", id="nothing came"),
+    param([frame(12.99, 1, ACK)], "the client's own timeout", id="no end"),
+    param([frame(12.99, 1, FIN | ACK)], "a FIN from the peer", id="a FIN"),
+    param([frame(12.99, 1, RST)], "a RST from the peer", id="a RST"),
+    param([frame(12.99, 0, RST, injected="injected by reset")], "a RST from the peer",
+          id="a RST that the cable made"),
+    param([frame(12.99, 1, RST, injected="injected by reset")], "the client's own timeout",
+          id="a RST that the cable made for the server"),
+    param([frame(12.99, 1, FIN | ACK, taken="taken by cut")], "the client's own timeout",
+          id="a FIN that never came through"),
+    param([frame(13.01, 1, FIN | ACK)], "the client's own timeout", id="a FIN that came later"),
+    param([frame(12.98, 0, FIN | ACK), frame(12.99, 1, FIN | ACK)], "the client's own timeout",
+          id="an answer to its own FIN"),
+])
+@pytest.mark.parametrize("what", ["disconnect", "connect"])
+def test_who_dials_again_by_itself_was_told_by_what_came_and_by_no_pending_timer(
+    what: str, frames: list[Frame], by: str
+) -> None:
+    """redis-py retries by itself; keepalive is on by default, so its timer is always pending."""
+    story = moments(seen(9, "client", "ESTABLISHED", "keepalive"), app(13, what, "start"))
+    found = notice(story, CUT, frames=frames)
+    assert found is not None
+    assert found.by == by
+
+
+def test_who_dials_again_after_its_kernel_gave_up_was_told_by_that_timer() -> None:
+    story = moments(
+        event(12, "client.kernel", "socket", state="ESTABLISHED", timer="keepalive", probes=9),
+        app(13, "disconnect"), app(13.01, "connect", "start"),
+        event(13.0, "client.kernel", "socket_gone", last_state="ESTABLISHED", orphan=False))
+    found = notice(story, CUT)
+    assert found is not None
+    assert found.by == "the kernel's keepalive timer"
 
 
 def test_a_fin_of_the_peer_is_named() -> None:
