@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from netdiag.errors import LabError
+from netdiag.errors import LabError, ScenarioError
 
 PACKAGES: Final = {"redis-py": "redis"}
 """Kind of client -> its package on PyPI."""
@@ -87,11 +87,14 @@ def interpreter(named: str) -> str:
 
 
 def add(named: str) -> Environment:
-    """Make an environment, in place of one of that name. Raises LabError."""
+    """Make an environment, in place of one of that name, which stays when this fails.
+
+    Raises ScenarioError for a name that is none, LabError when it cannot be made.
+    """
     package = _package(named)
     directory = place() / named
     with contextlib.ExitStack() as undo:
-        shutil.rmtree(directory, ignore_errors=True)
+        aside = _set_aside(directory, undo)
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
         _run("the environment cannot be made", sys.executable, "-m", "venv", str(directory))
         python = str(directory / "bin" / "python")
@@ -105,23 +108,48 @@ def add(named: str) -> Environment:
         about = json.dumps({name: held for name, held in asdict(made).items() if name != "name"})
         (directory / _ABOUT).write_text(about + "\n", encoding="utf-8")
         undo.pop_all()
+    shutil.rmtree(aside, ignore_errors=True)
     return made
 
 
+def _set_aside(directory: Path, undo: contextlib.ExitStack) -> Path:
+    """Move what is there out of the way, and have `undo` put it back; returns where it lies.
+
+    A virtual environment knows its own path, so the new one can be made at no other. What a killed
+    `add` left aside is the old one: it is put back first, unless a whole one has taken its place.
+    """
+    aside = directory.with_name(f".{directory.name}")
+    try:
+        if aside.exists() and not (directory / _ABOUT).exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            aside.rename(directory)
+        shutil.rmtree(aside, ignore_errors=True)
+        if directory.exists():
+            directory.rename(aside)
+            undo.callback(aside.rename, directory)
+    except OSError as err:
+        raise LabError(
+            f"{directory}: cannot be replaced: {err.strerror}; remove it yourself"
+        ) from err
+    return aside
+
+
 def remove(named: str) -> None:
-    """Remove an environment, whole or not. Raises LabError when there is none."""
+    """Remove an environment, whole or not. Raises ScenarioError when there is none."""
     _package(named)
     if not (place() / named).is_dir():
         known = ", ".join(one.name for one in environments()) or "none"
-        raise LabError(f"there is no environment {named} (there is: {known})")
+        raise ScenarioError(f"there is no environment {named} (there is: {known})")
     shutil.rmtree(place() / named)
 
 
 def _package(named: str) -> str:
-    """`redis-py==5.0` -> `redis==5.0`. Raises LabError."""
+    """`redis-py==5.0` -> `redis==5.0`. Raises ScenarioError."""
     match = _NAME.fullmatch(named)
     if match is None or match[1] not in PACKAGES:
-        raise LabError(f"{named!a} is no client with a version; write one such as redis-py==5.0")
+        raise ScenarioError(
+            f"{named!a} is no client with a version; write one such as redis-py==5.0"
+        )
     return f"{PACKAGES[match[1]]}=={match[2]}"
 
 

@@ -11,7 +11,7 @@ from netdiag.catalogue import RedisPyClient
 from netdiag.clients.environments import add, environments, interpreter, place, remove
 from netdiag.clients.redis_py import require
 from netdiag.clients.start import library_version
-from netdiag.errors import LabError
+from netdiag.errors import LabError, ScenarioError
 from tests.cli.calling import call
 
 if TYPE_CHECKING:
@@ -59,6 +59,34 @@ def test_a_version_that_does_not_exist_leaves_nothing_behind() -> None:
     assert list(place().iterdir()) == []
 
 
+def test_one_that_works_stays_until_another_has_taken_its_place(tmp_path: Path) -> None:
+    made = add("redis-py==0.1.2")
+    wheel = tmp_path / "redis-0.1.2-py3-none-any.whl"
+    text = wheel.read_bytes()
+    wheel.unlink()
+    with pytest.raises(LabError, match="cannot be installed"):
+        add("redis-py==0.1.2")
+    assert environments() == (made,)
+    require(RedisPyClient(python="redis-py==0.1.2"))
+    assert [one.name for one in place().iterdir()] == ["redis-py==0.1.2"]
+    made.directory.rename(place() / ".redis-py==0.1.2")  # as an `add` that was killed leaves it
+    (made.directory / "bin").mkdir(parents=True)
+    with pytest.raises(LabError, match="cannot be installed"):
+        add("redis-py==0.1.2")
+    assert environments() == (made,)
+    wheel.write_bytes(text)
+    (made.directory / "old").touch()
+    assert add("redis-py==0.1.2") == made
+    assert not (made.directory / "old").exists()
+    assert [one.name for one in place().iterdir()] == ["redis-py==0.1.2"]
+
+
+@pytest.mark.parametrize("arguments", [["add", "redis==5.0"], ["remove", "nope"],
+                                       ["remove", "redis-py==9.9"]])
+def test_a_mistake_in_the_name_is_64(arguments: list[str]) -> None:
+    assert call("clients", *arguments).code == 64
+
+
 def test_an_environment_that_is_not_whole_is_none() -> None:
     (place() / "redis-py==1.0" / "bin").mkdir(parents=True)
     assert environments() == ()
@@ -72,7 +100,7 @@ def test_an_environment_that_is_not_whole_is_none() -> None:
                                   "phpredis==5", "redis-py==1.0 --index-url=http://x", "../a==1"])
 def test_what_is_no_client_with_a_version_is_refused(name: str) -> None:
     for act in (add, remove):
-        with pytest.raises(LabError, match="is no client with a version; write one such as"):
+        with pytest.raises(ScenarioError, match="is no client with a version; write one such as"):
             act(name)
 
 
