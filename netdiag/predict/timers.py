@@ -145,24 +145,30 @@ def _next(clock: _Clock, stamp: Ticks, since: Ticks, step: int, user_timeout: fl
     if not user_timeout:
         return after
     limit = wheel.ticks(user_timeout)
-    if since.high + wheel.late + step < limit:
+    uneven = _STAMP if 1000 % wheel.hz else 0.0  # else a tick is a whole number of milliseconds
+    least = wheel.ticks(user_timeout - uneven)
+    if since.high + wheel.late + step < least:
         return after
-    clamped = _clamped(stamp, since, limit, step, wheel)
+    clamped = _clamped(stamp, since, (least, limit), step, wheel)
     if since.low + step >= limit:
         return clamped
     return after.either(clamped)
 
 
-def _clamped(stamp: Ticks, since: Ticks, limit: int, step: int, wheel: Wheel) -> Ticks:
+def _clamped(stamp: Ticks, since: Ticks, limits: tuple[int, int], step: int, wheel: Wheel,
+             ) -> Ticks:
     """A timeout that ends when the limit is reached, and a tick later when it has been.
+
+    limits: in ticks, the least when what has passed is counted a millisecond too long.
 
     It is set for a moment that counts from the stamp, so what is known of the stamp's phase counts.
     """
+    least, limit = limits
     if since.low >= limit:
         return since.after(1, late=wheel.late)
-    left = (min(step, max(1, limit - since.high - wheel.late)), min(step, limit - since.low + 1))
-    ends = [stamp.from_here().over(limit + slack, level_of(some - 1), late=wheel.late)
-            for some in left for slack in (0, 1)]
+    left = (min(step, max(1, least - since.high - wheel.late)), min(step, limit - since.low + 1))
+    ends = [stamp.from_here().over(end, level_of(some - 1), late=wheel.late)
+            for some in left for end in range(least, limit + 2)]
     merged = functools.reduce(Ticks.either, ends)
     return merged.within(since.low + 1, merged.high)
 

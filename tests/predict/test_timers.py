@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pytest import param
 
@@ -45,6 +45,7 @@ def test_the_modelled_timeout_is_the_kernels(retries: int, seconds: float) -> No
 @settings(deadline=None)
 @given(HZ, st.integers(0, 1 << 20), st.integers(200, 400), st.integers(0, 17), USER_TIMEOUT,
        st.booleans())
+@example(300, 2, 361, 0, 837, False)  # 224 ticks of a 300th are 746.7 ms, and count as 747
 def test_unacknowledged_data_dies_where_it_is_foretold(
     hz: int, clock: int, rto_ms: int, retries: int, user_ms: int | None, tlp: bool
 ) -> None:
