@@ -54,8 +54,7 @@ PENDING_LOST: Final = 35  # how many of them are only counted
 SILENCED: Final = 36  # CLIENT REPLY: how many commands get no reply; -1: all
 SUBSCRIBED: Final = 37
 QUEUE: Final = 16  # pending commands of which name and time are kept
-QUEUE_BASE: Final = 38  # QUEUE times (at, frame, name, name)
-OWN: Final = QUEUE_BASE + 4 * QUEUE
+OWN: Final = 38
 
 # one side
 COPIES: Final = 0
@@ -154,7 +153,8 @@ LEVELS: Final = 8
 STACK: Final = SPOKEN + 44  # LEVELS: values still to come at each
 SIDE_BOOK: Final = STACK + LEVELS
 
-BOOK: Final = OWN + 2 * SIDE_BOOK
+QUEUE_BASE: Final = OWN + 2 * SIDE_BOOK  # QUEUE times (at, frame, name, name); last, because
+BOOK: Final = QUEUE_BASE + 4 * QUEUE  # Python makes no new int for a place up to 256
 
 # one row of the bounded record of packets that are not boring
 R_CONN: Final = 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from netdiag.tcp.moments import ANCHOR, SPAN, on_clock
+
+EARLIEST: Final = ANCHOR - SPAN
+LATEST: Final = ANCHOR + SPAN
 
 
 @dataclass
@@ -30,5 +34,5 @@ class Tally:
             self.first_at = t_ns
         self.frames += 1
         self.last_at = t_ns
-        since = t_ns - self.first_at
-        return ANCHOR + since if -SPAN <= since <= SPAN else on_clock(t_ns, self.first_at)
+        clock = ANCHOR + t_ns - self.first_at
+        return clock if EARLIEST <= clock <= LATEST else on_clock(t_ns, self.first_at)
