@@ -28,7 +28,9 @@ _SCALARS: Final[dict[Any, Schema]] = {
 }
 _ORIGIN: Final = (
     "Times are seconds since the cell's origin: the moment its first fault took effect, or without "
-    "one the client's first SYN. Names that end in _ns are nanoseconds of CLOCK_MONOTONIC."
+    "one the client's first SYN. Names that end in _ns are nanoseconds of CLOCK_MONOTONIC. Of "
+    "several scenarios `run --json` prints a list of these; one that was not run is not in it, and "
+    "is named on standard error."
 )
 
 

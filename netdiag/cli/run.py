@@ -110,9 +110,11 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
     Of several, or of a directory of them, each one's verdict is shown, and the worst is the run's.
+    With --json they are a list; what was not run is named on standard error.
 
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
-    in the arguments or the scenario, 130 interrupted (143 by SIGTERM): what was recorded is shown.
+    in the arguments or the scenario, 70 a fault of netdiag's own, 74 output that cannot be written,
+    130 interrupted (143 by SIGTERM): what was recorded is shown.
     """
     wishes = Wishes(jobs, out, settings, only, seed, repeat, keep_going, as_json, baseline, table)
     where = Where(lab, warp, attach)
@@ -151,7 +153,7 @@ def _several(paths: list[Path], wishes: Wishes, where: Where) -> int:
     plans = read_all(paths, lambda path: _plan(str(path), wishes))
     results = run_all(plans, wishes, run)
     if wishes.quiet:
-        return show_json(results, len(plans))
+        return show_json(results, plans)
     return say_verdict(results, len(plans))
 
 

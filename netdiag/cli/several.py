@@ -221,15 +221,23 @@ def _say(result: Result) -> None:
         click.echo(f"           netdiag report {shlex.quote(near(Path(result.root)))}")
 
 
-def show_json(results: Sequence[Result], count: int) -> int:
-    """Print every analysis, as a list; returns the exit code of `say_verdict`."""
+def show_json(results: Sequence[Result], plans: Sequence[Plan]) -> int:
+    """Print every analysis, as a list, and on standard error what has none; returns the exit code
+    of `say_verdict`.
+    """
     found = [
         json.loads(Path(one.root, "analysis.json").read_text(encoding="utf-8"))
         for one in results
         if one.root
     ]
     click.echo(json.dumps(found, indent=1))
-    return _code(results, count)
+    for one in results:
+        if not one.root:
+            click.echo(f"netdiag: {one.scenario} was not run: {one.summary}", err=True)
+    begun = Counter(one.scenario for one in results)
+    for name in (Counter(plan.scenario for plan in plans) - begun).elements():
+        click.echo(f"netdiag: {name} was not begun", err=True)
+    return _code(results, len(plans))
 
 
 def say_verdict(results: Sequence[Result], count: int) -> int:

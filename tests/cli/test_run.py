@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,7 @@ from netdiag.analysis.meaning import Meaning, Meanings
 from netdiag.analysis.model import Outcome
 from tests.run.running import Home, why_no_lab
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from .calling import call
 
 SMALL = """
 name: small
@@ -135,3 +135,13 @@ def test_a_table_needs_a_matrix_and_a_baseline_the_same_cells(home: Home) -> Non
     done = home.record(SMALL, "--baseline", kept)
     assert (done.code, "has no cell in common with its base" in done.err) == (64, True), done.err
     assert not home.out.exists()
+
+
+def test_its_help_names_every_exit_code_that_the_readme_names() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"Exit codes of `run`:(.*?)\n\n", readme, re.DOTALL)
+    assert told is not None
+    codes = set(re.findall(r"\b\d+\b", told[1]))
+    assert {"0", "70", "74", "143"} <= codes
+    help_text = call("run", "--help").out.partition("Exit code:")[2].partition("Options:")[0]
+    assert set(re.findall(r"\b\d+\b", help_text)) == codes

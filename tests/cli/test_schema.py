@@ -27,6 +27,7 @@ def test_prints_the_schema_of_scenarios() -> None:
 def test_prints_the_schema_of_analyses() -> None:
     called = call("schema", "--analysis")
     assert (called.code, json.loads(called.out)) == (0, analysis_schema())
+    assert "several scenarios `run --json` prints a list" in json.loads(called.out)["description"]
 
 
 def test_its_help_says_how_editors_use_it() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from netdiag.cli.several import Result, show_json
 from netdiag.errors import ScenarioError
-from netdiag.scenario import find_all
+from netdiag.scenario import expand, find_all, load
 from netdiag.scenario.shelf import shelf
 from tests.run.running import Home, why_no_lab
 
@@ -60,6 +62,32 @@ def test_as_json_every_analysis_is_there(home: Home) -> None:
     done = home.run("run", "mine/one.yaml", "mine/two.yaml", "--json", "--out", str(home.out))
     assert done.code == 0, done.err
     assert [one["scenario"] for one in json.loads(done.out)] == ["one", "two"]
+
+
+def test_as_json_what_was_not_run_is_named(home: Home) -> None:
+    write(home, "one")
+    write(home, "two")
+    path = home.root / "cwd" / "mine" / "two.yaml"
+    path.write_text(path.read_text() + "server: {binary: /no/such/server}\n")
+    done = home.run("run", "mine", "--json", "--out", str(home.out))
+    assert done.code == 3, done.err
+    assert [one["scenario"] for one in json.loads(done.out)] == ["one"]
+    (line,) = done.err.splitlines()
+    assert line.startswith("netdiag: two was not run: ")
+    assert "/no/such/server" in line
+
+
+def test_what_was_not_begun_is_named_too(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(home, "one")
+    plan = expand(load(home.root / "cwd" / "mine" / "one.yaml"))
+    stopped = Result("one", "not run", "it was stopped", (), stopped=2)
+    assert show_json([stopped], [plan, replace(plan, scenario="two")]) == 130
+    told = capsys.readouterr()
+    assert json.loads(told.out) == []
+    assert told.err.splitlines() == ["netdiag: one was not run: it was stopped",
+                                     "netdiag: two was not begun"]
 
 
 def test_the_mistakes_of_all_are_told_before_anything_runs(home: Home) -> None:
