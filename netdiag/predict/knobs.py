@@ -143,8 +143,11 @@ def _user_timeout(within: float, kernel: Kernel) -> Knob | None:
 
 
 def _user_timeout_of(limit: float) -> Knob:
+    """redis-py has no keyword for it: its socket_keepalive_options are set only with keepalive on,
+    and whoever writes them loses version 8's own timings."""
     return Knob(name="user_timeout", words=(f"user_timeout: {limit:g}s",),
-                code=(f"socket_keepalive_options={{TCP_USER_TIMEOUT: {limit * 1000:.0f}}}",),
+                code=("a Connection whose _connect() also does setsockopt(IPPROTO_TCP, "
+                      f"TCP_USER_TIMEOUT, {limit * 1000:.0f})",),
                 settings={"user_timeout": limit},
                 costs=("keepalive's count is ignored: the first probe that finds this much silence "
                        "ends the connection",))
@@ -214,7 +217,7 @@ def _dialling(wish: Wish, limit: float, more: dict[str, Any], *, php: bool) -> K
     repeats = f"{again + 1} dials of that length, because the library repeats them"
     costs = (repeats,) if again else ()
     code = f"connect($host, $port, {limit:g})" if php else f"socket_connect_timeout={limit:g}"
-    off = [f"retry={value}" for value in more.values()]
+    off = [f"retry=Retry(NoBackoff(), {value})" for value in more.values()]
     return Knob(name="connect_timeout", code=(", ".join([code, *off]),), costs=costs,
                 words=(f"connect_timeout: {limit:g}s", *(f"{key}: {value}" for key, value in
                                                          more.items())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -165,6 +166,16 @@ def test_a_default_that_would_come_first_is_switched_off_in_the_set() -> None:
     php = next(one for one in asked(client=PhpRedisClient()) if "keepalive: on" in one.settings)
     assert php.code[0] == "setOption(Redis::OPT_READ_TIMEOUT, -1)"
     assert asked(version="7.0")[1].settings[0] != "read_timeout: null"
+
+
+@pytest.mark.parametrize("within", [3.0, 30.0])
+def test_what_a_program_writes_can_be_written(within: float) -> None:
+    """Each keyword once, and none that redis-py does not heed by itself or takes no number for."""
+    for one in asked(within):
+        code = ", ".join(one.code)
+        assert code.count("socket_keepalive_options=") <= 1
+        assert not re.search(r"socket_keepalive_options=\{[^}]*USER_TIMEOUT", code)
+        assert "retry=0" not in code
 
 
 def test_probes_come_only_into_silence_that_lasts() -> None:
