@@ -70,9 +70,9 @@ def ways_of(moments: Moments, replies: Sequence[Reply], *, requests: bool) -> Wa
             ways[_name(event)].requeued.append(event)
     left = moments.last("server.app", "left")
     _places(ways, left)
-    for name, reply in _executed(left, replies) if requests else _carried(ways, replies):
-        if name in ways:
-            ways[name].replies.append(reply)
+    found = _executed(moments, ways, left, replies) if requests else _carried(ways, replies)
+    for name, reply in found:
+        ways[name].replies.append(reply)
     told = tuple((name, tuple(events)) for name, events in strangers.items())
     return Ways(tuple(ways.values()), told, left is not None)
 
@@ -140,9 +140,33 @@ def _words(value: Value) -> list[bytes]:
     return [word for part in value for word in _words(part)] if isinstance(value, tuple) else []
 
 
-def _executed(left: Event | None, replies: Sequence[Reply]) -> Iterator[tuple[str, Reply]]:
-    """A request appends its name to a list, so its reply is its place there, from 1."""
+def _executed(
+    moments: Moments, ways: dict[str, Way], left: Event | None, replies: Sequence[Reply]
+) -> Iterator[tuple[str, Reply]]:
+    """A request appends its name to a list, so its reply is its place there, from 1.
+
+    A server that lost its memory counts anew: no reply answers what was not asked yet, and places
+    that are given once more after a start were those of another list before it.
+    """
     names = _listed(left, "executed")
+    again = _given_again(moments, replies)
     for reply in replies:
-        if isinstance(reply.value, int) and 1 <= reply.value <= len(names):
-            yield names[reply.value - 1], reply
+        place = reply.value
+        if not isinstance(place, int) or not 1 <= place <= len(names):
+            continue
+        way = ways.get(names[place - 1])
+        forgotten = any(reply.left < start and place >= least for start, least in again)
+        if way is not None and reply.left >= way.pushed and not forgotten:
+            yield way.id, reply
+
+
+def _given_again(moments: Moments, replies: Sequence[Reply]) -> list[tuple[int, int]]:
+    """For each start of the server in the cell (ns): the least place that it gave afterwards."""
+    starts = [
+        event.t
+        for event in moments.of("server.app", "started", "docker")
+        if event.what == "started" or event.data.get("verb") in ("start", "restart")
+    ]
+    given = [(one.left, one.value) for one in replies if isinstance(one.value, int)]
+    least = [min((place for t, place in given if t >= start), default=None) for start in starts]
+    return [(start, one) for start, one in zip(starts, least, strict=True) if one is not None]

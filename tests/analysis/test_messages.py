@@ -277,3 +277,41 @@ def test_a_lost_message_says_where_it_went() -> None:
     assert lost.text.startswith("popped at +0.000 s for client ")
     assert lost.text.endswith("where its socket was closed by then: lost")
     assert lost.popped == pytest.approx(0, abs=0.01)
+
+
+def placed(t: float, place: int, *, arrived: float | None = None) -> Reply:
+    """The answer to a request: its place in the server's list."""
+    return replace(reply(t, arrived=arrived), value=place)
+
+
+def started(t: float) -> Event:
+    return event(t, "server.app", "started", "ok", fault="cut", pid=2)
+
+
+@pytest.mark.parametrize(("again", "executed", "places", "expected"), [
+    param([started(4)], ["m3", "m4"], (1, 2), {"m1": None, "m2": None, "m3": 5.1, "m4": 6.1},
+          id="a memory that was lost"),
+    param([started(4)], ["m1", "m2", "m3", "m4"], (3, 4),
+          {"m1": 1.1, "m2": 2.1, "m3": 5.1, "m4": 6.1}, id="a memory that was kept"),
+    param([started(4)], ["m1", "m3", "m4"], (2, 3),
+          {"m1": 1.1, "m2": None, "m3": 5.1, "m4": 6.1}, id="a memory that lost its end"),
+    param([event(4, "server.app", "docker", "ok", verb="restart")], ["m2", "m3", "m4"], (2, 3),
+          {"m1": None, "m2": None, "m3": 5.1, "m4": 6.1}, id="executed anew"),
+    param([], ["m1", "m2", "m3", "m4"], (3, 4), {"m1": 1.1, "m2": 2.1, "m3": 5.1, "m4": 6.1},
+          id="no start"),
+])
+def test_a_place_in_a_list_that_is_gone_answers_nothing(
+    again: list[Event], executed: list[str], places: tuple[int, int],
+    expected: dict[str, float | None],
+) -> None:
+    calls = [call(t, f"m{number}") for number, t in enumerate((1, 2, 5, 6), 1)]
+    replies = [placed(1.1, 1), placed(2.1, 2), placed(5.1, places[0]), placed(6.1, places[1])]
+    told = accounted([*calls, *again, left(executed=executed), END], replies, [], {}, "request")
+    assert {one.id: one.popped for one in told} == expected
+
+
+def test_no_request_is_answered_before_it_is_made() -> None:
+    """The server's start was not recorded: what was answered sooner was another's all the same."""
+    told = accounted([call(1, "m1"), call(5, "m2"), left(executed=["m2"]), END], [placed(1.1, 1)],
+                     [], {}, "request")
+    assert [one.popped for one in told] == [None, None]
