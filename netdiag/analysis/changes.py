@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from statistics import median
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from netdiag.analysis.model import Outcome, worst
 from netdiag.analysis.tolerance import learn
+from netdiag.predict.model import FIN_WAIT1, NOTICED
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ def _noticed(base: Runs, new: Runs) -> Iterator[Said]:
         runs = f" in {len(base) - len(before)} of {len(base)} runs" if len(base) > 1 else ""
         yield Said(change, f"the fault is noticed after {_time(after)}; before never{runs}")
     if before and after:
+        if _foretold(NOTICED, base, new, before, after):
+            return
         own = all(one.own_timeout for one in base if one.noticed is not None)
         yield from _length("noticed after", before, after, learn(before, own_timeout=own))
 
@@ -139,6 +143,17 @@ def _length(
             f"{what} {_time(after)} instead of {_time(before)}: {_seconds(abs(late))} {word}, and "
             f"{_seconds(tolerance.seconds)} would be the same ({tolerance.why})",
         )
+
+
+def _foretold(what: str, base: Runs, new: Runs, *times: Sequence[float]) -> bool:
+    """Whether all these times lie where both runs' settings foretold them: then they differ by
+    chance alone, by where in a timer's bucket or between two retransmissions something fell.
+    """
+    return all(
+        any(part.low <= one <= part.high for part in run.foretold.get(what, ()))
+        for run in (*base, *new)
+        for one in chain(*times)
+    )
 
 
 def _error(base: Runs, new: Runs) -> Iterator[Said]:
@@ -190,7 +205,7 @@ def _range(numbers: Sequence[int]) -> str:
 def _fin_wait1_length(base: Runs, new: Runs) -> Iterator[Said]:
     before = [one.fin_wait1_s for one in base if one.fin_wait1_s is not None]
     after = [one.fin_wait1_s for one in new if one.fin_wait1_s is not None]
-    if before and after:
+    if before and after and not _foretold(FIN_WAIT1, base, new, before, after):
         yield from _length("the longest FIN-WAIT-1 lasts", before, after, learn(before))
 
 

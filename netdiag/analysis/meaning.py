@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.client import OWN_TIMEOUT
-from netdiag.analysis.model import LOST, Outcome
+from netdiag.analysis.model import LOST, Interval, Outcome
+from netdiag.predict.model import FIN_WAIT1, NOTICED
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.model import Analysis, CellAnalysis, Notice
 
 _DIGITS: Final = 3
+_COMPARED: Final = (NOTICED, FIN_WAIT1)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Meaning:
     faults: name -> what it did and when; effective: those that took effect; noticed and fin_wait1_s
     in seconds; own_timeout: a timeout of its own told the client, not the kernel; consumed: a
     message was consumed after the healing (None: nothing was healed); zombies and fin_wait1 by
-    side, as they are when the cell ends.
+    side, as they are when the cell ends; foretold: the intervals in which a time was foretold, and
+    was.
     """
 
     outcome: Outcome
@@ -49,6 +52,7 @@ class Meaning:
     zombies: Mapping[str, int] = field(default_factory=dict)
     fin_wait1: Mapping[str, int] = field(default_factory=dict)
     fin_wait1_s: float | None = None
+    foretold: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,17 @@ def meaning(cell: CellAnalysis) -> Meaning:
         zombies=dict(sorted(Counter(one.side for one in cell.zombies).items())),
         fin_wait1=dict(sorted(Counter(one.side for one in held).items())),
         fin_wait1_s=round(max(ended), _DIGITS) if ended and not held else None,
+        foretold={
+            one.what: tuple(map(_rounded, one.when))
+            for one in cell.predicted
+            if one.within and one.when and one.what in _COMPARED
+        },
     )
+
+
+def _rounded(interval: Interval) -> Interval:
+    """The same, with the digits of the times that lie in it."""
+    return Interval(round(interval.low, _DIGITS), round(interval.high, _DIGITS))
 
 
 def _errno(notice: Notice | None) -> str | None:

@@ -3,6 +3,8 @@
 The rule this file guards: a tolerance is learned, never chosen. Repeats of a cell show how far it
 spreads by itself; without them the kernel's timer wheel says it: a timer fires never early and late
 by at most an eighth (Linux `kernel/time/timer.c`, LVL_CLK_SHIFT), so the sum of several does, too.
+Where both runs' settings foretold an interval and both times lie in it, nothing is asked of them
+(`changes`).
 
 Repeats that ran at the same time share the wheel's phase and look more alike than tomorrow's run
 will be. A time that a kernel timer decided therefore keeps one step of its wheel, whatever they

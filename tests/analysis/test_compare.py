@@ -22,7 +22,7 @@ from netdiag.analysis.baseline import (
 from netdiag.analysis.changes import Change
 from netdiag.analysis.compare import Comparison, compare
 from netdiag.analysis.meaning import Meaning, Meanings, meaning, meanings
-from netdiag.analysis.model import FinWait1, Message, Notice, Verdict, Zombie
+from netdiag.analysis.model import FinWait1, Interval, Message, Notice, Verdict, Zombie
 from netdiag.analysis.tolerance import SCHEDULING, WHEEL, learn, wheel_step
 from netdiag.errors import RecordingError
 
@@ -163,6 +163,43 @@ def test_says_what_changed(before: dict[str, Any], after: dict[str, Any],
     order = (Change.WORSE, Change.BETTER, Change.DIFFERENT)
     expected = min((change for change, _ in said), key=order.index, default=Change.SAME)
     assert cell.change is comparison.change is expected
+
+
+SAID = {"fin_wait1": (Interval(6.76, 12.66),), "noticed": (Interval(4.0, 8.0),)}
+
+
+@pytest.mark.parametrize(("before", "after", "change"), [
+    param({"fin_wait1_s": 7.06}, {"fin_wait1_s": 12.36}, Change.SAME, id="both as foretold"),
+    param({"fin_wait1_s": 12.36}, {"fin_wait1_s": 7.06}, Change.SAME, id="the other way"),
+    param({"noticed": 4.1}, {"noticed": 7.9}, Change.SAME, id="noticed"),
+    param({"fin_wait1_s": 7.06, "foretold": {}}, {"fin_wait1_s": 12.36}, Change.WORSE,
+          id="nothing foretold of one"),
+    param({"fin_wait1_s": 7.06}, {"fin_wait1_s": 13.0}, Change.WORSE, id="beyond it"),
+    param({"fin_wait1_s": 7.06},
+          {"fin_wait1_s": 12.36, "foretold": {"fin_wait1": (Interval(12.0, 12.5),)}}, Change.WORSE,
+          id="other settings foretell otherwise"),
+    param({"fin_wait1_s": 7.06}, {"fin_wait1_s": 12.36, "lost": 1}, Change.WORSE,
+          id="something else is worse"),
+])
+def test_two_times_where_both_runs_were_foretold_are_the_same(
+    before: dict[str, Any], after: dict[str, Any], change: Change
+) -> None:
+    base = replace(RUN, **{"foretold": SAID, **before})
+    new = replace(RUN, **{"foretold": SAID, **after})
+    assert _one((base,), (new,)).change is change
+
+
+def test_a_run_means_what_was_foretold_of_it_and_came_so(tmp_path: Path) -> None:
+    analysis = analysed("request-in-flight")
+    (cell,) = [one for one in analysis.cells if one.id == "five-retries"]
+    held = meaning(cell)
+    (part,) = held.foretold["noticed"]
+    assert held.noticed is not None
+    assert part.low <= held.noticed <= part.high
+    missed = replace(cell, predicted=tuple(replace(one, within=False) for one in cell.predicted))
+    assert meaning(missed).foretold == {}
+    path = save_baseline(tmp_path, analysis)
+    assert read_meanings(path) == meanings(analysis)
 
 
 def _one(base: tuple[Meaning, ...], new: tuple[Meaning, ...]) -> Comparison:
