@@ -179,7 +179,7 @@ def _expected(answers: Draft, story: Story, heals: float | None) -> Expected:
         return {"detected_within": _detected(answers, clock(answers), heals)}
     expected = {"detected_within": ("any", "measured and shown; write a bound to judge it")}
     if answers.fault == "restart":
-        expected |= _of_restart(answers)
+        expected |= _of_restart(answers, story)
     elif answers.fault == "signal":
         expected |= _of_signal(answers, story)
     return expected
@@ -188,12 +188,12 @@ def _expected(answers: Draft, story: Story, heals: float | None) -> Expected:
 _RACES: Final = ("any", "the client may give up just as a message comes")
 
 
-def _of_restart(answers: Draft) -> Expected:
+def _of_restart(answers: Draft, story: Story) -> Expected:
     """Messages come afterwards, so an empty server has them all; what it forgot is the group."""
     pattern = PATTERNS[answers.pattern]
     stuck = "0", "the client dials again, and goes on"
     if "group" in pattern.settings:
-        stuck = f'"<= {PROBES}"', "the group is gone with the server's memory, and nobody reads"
+        stuck = f'"<= {PROBES + story.message}"', "the group is gone with the server's memory"
     elif answers.read_timeout is not None and pattern.acknowledges:
         stuck = _RACES
     lost = "0", "what has come before has left the server"

@@ -90,6 +90,8 @@ def expected(**answers: Any) -> dict[str, str]:
     param({"fault": "restart"}, "lost", "0", id="a server that comes back"),
     param({"fault": "restart"}, "stuck", "0", id="and is dialled again"),
     param({"fault": "restart", "pattern": "xreadgroup"}, "stuck", "<= 3", id="without its group"),
+    param({"fault": "restart", "pattern": "xreadgroup", "phase": "reply_in_flight"}, "stuck",
+          "<= 4", id="which the first message may miss, too"),
     param({"fault": "signal"}, "lost", "0", id="a server that ends"),
 ])
 def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) -> None:
