@@ -238,7 +238,7 @@ def test_a_host_that_is_none() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        param(b"", "it begins with nothing", id="empty"),
+        param(b"", "the file is empty", id="empty"),
         param(b"PK\x03\x04 no capture", "504b0304", id="something else"),
         param(gzip.compress(b"text"), "74657874", id="something else, compressed"),
         param(b"\x1f\x8b\x08\x00damaged", "the gzip stream", id="gzip of nothing"),
