@@ -220,30 +220,8 @@ def _network(pid: int) -> str:
 
 
 def soon_alone(home: Home, keep: Set[int] = frozenset()) -> bool:
-    """Whether within 2 s every process of the run but `keep` has ended or is under a SIGKILL.
-
-    How long the kernel then takes to carry it out is a question of the machine's load: 20 s at
-    most. The sandbox's first process waits for it, too.
-    """
-
-    def decided() -> bool:
-        left = {pid: name for pid, name in home.processes().items() if pid not in keep}
-        dying = {pid for pid in left if _is_killed(pid)}
-        waiting = {pid for pid, name in left.items() if dying and name == "netdiag-sandbox"}
-        return not left.keys() - dying - waiting
-
-    return until(decided, 2) and until(lambda: not home.processes().keys() - keep, 20)
-
-
-def _is_killed(pid: int) -> bool:
-    """Whether a SIGKILL is pending for a process, or it has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return True
-    rows = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    pending = int(rows["SigPnd"], 16) | int(rows["ShdPnd"], 16)
-    return bool(pending >> (signal.SIGKILL - 1) & 1) or rows["State"].strip()[0] in "ZX"
+    """Whether within 2 s no process of the run but `keep` is left."""
+    return until(lambda: not home.processes().keys() - keep, 2)
 
 
 def assert_nothing_is_left(home: Home, spaces: frozenset[str], seconds: float = 2.0) -> None:
