@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import Interval, Predicted
+from netdiag.analysis.moments import SECOND
 from netdiag.predict import Kernel, predict
 from netdiag.predict.model import ERROR, FIN_WAIT1, NOTICED, SERVER
+from netdiag.predict.wheel import ROUND
 from netdiag.tcp.wire import RST
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str,
     Each fault is foretold as if it were the only one, so a cell with several compares nothing.
     """
     began = [fault for fault in seen.faults if fault.began is not None]
-    kernel, version = _kernel(seen.moments), _version(seen.moments)
+    kernel, version = _kernel(seen), _version(seen.moments)
     if kernel is None:
         return (), ("the recording does not say on which kernel it was made",)
     if len(cell.faults) != 1 or len(began) != 1:
@@ -78,15 +80,27 @@ def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str,
     return rows, foretold.unsaid
 
 
-def _kernel(moments: Moments) -> Kernel | None:
-    start = moments.first("netdiag", "cell")
+def _kernel(seen: Seen) -> Kernel | None:
+    start = seen.moments.first("netdiag", "cell")
     told = start.data if start is not None else {}
     tick, clock = told.get("tick"), told.get("clock")
+    hz = tick if isinstance(tick, int) else None
     try:
-        return Kernel.of(str(told.get("kernel")), hz=tick if isinstance(tick, int) else None,
-                         virtual=clock == "virtual")
+        return Kernel.of(str(told.get("kernel")), hz=hz, virtual=clock == "virtual",
+                         phase=None if hz is None else _phase(seen, hz))
     except ValueError:
         return None
+
+
+def _phase(seen: Seen, hz: int) -> int | None:
+    """The kernel's count of ticks at the client's first SYN, as far as its wheel is concerned; None
+    where nobody knows, as in real time."""
+    settled = seen.moments.first("netdiag", "settled")
+    ticks = settled.data.get("ticks") if settled is not None else None
+    dialled = next((one.t for one in seen.wire.frames if one.sender == "client"), None)
+    if settled is None or dialled is None or not isinstance(ticks, int):
+        return None
+    return (ticks + (dialled - settled.t) * hz // SECOND) % ROUND
 
 
 def _version(moments: Moments) -> str:

@@ -92,6 +92,7 @@ def kernel_of(release: str | None, hz: int | None, *, warp: bool) -> Kernel:
     Raises LabError when there is no guest kernel, click.UsageError for what is no release.
     """
     from netdiag.lab.uml.kernels import choose, host_tick  # noqa: PLC0415 - imports when called
+    from netdiag.lab.uml.phase import SETTLED  # noqa: PLC0415
     from netdiag.predict import Kernel  # noqa: PLC0415
 
     guest = choose() if warp else None
@@ -100,7 +101,7 @@ def kernel_of(release: str | None, hz: int | None, *, warp: bool) -> Kernel:
         known = None
     version = release or (guest.version if guest is not None else os.uname().release)
     try:
-        return Kernel.of(version, hz=hz or known, virtual=warp)
+        return Kernel.of(version, hz=hz or known, virtual=warp, phase=SETTLED)
     except ValueError as err:
         raise click.UsageError(str(err)) from err
 

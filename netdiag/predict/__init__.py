@@ -13,7 +13,9 @@ healing    when a fault ends, and what FIN-WAIT-1 lasts
 recovery   whom a path that heals in time rescues
 resets     what a RST tells
 hosts      what a frozen or dead program tells
-timers     the kernel's timers: retransmission, keepalive, SYN, persist, FIN-WAIT-2
+retransmission  when unacknowledged data is sent again, and when it is given up
+timers     the kernel's other timers: keepalive, SYN, persist, FIN-WAIT-2
+pace       how long the parts of a lab take that no setting limits
 kernel     what a kernel is set to, and what its release knows
 words      intervals and formulas in words
 wheel      the timer wheel, which makes each of them an interval

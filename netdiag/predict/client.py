@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.predict import timers
+from netdiag.predict import retransmission, timers
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.silence import heard
-from netdiag.predict.wheel import ZERO, Span, either, exactly
+from netdiag.predict.wheel import ZERO, Span, either
 from netdiag.predict.words import ago, gives_up, wheel
 from netdiag.units import format_duration
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from netdiag.predict.settings import Limits
     from netdiag.predict.situation import Situation
 
-WAKING: Final = Span(0.0, 0.1)
-"""From a timer's end until the program under test has run and said so."""
 POLL_SLACK: Final = 0.001
 """poll(2) may end a thousandth later than asked (select_estimate_accuracy in fs/select.c)."""
 
@@ -37,8 +35,7 @@ RST_SOURCE: Final = "net/ipv4/tcp_input.c: tcp_reset; RFC 9293, 3.5.2"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Something that ends the waiting. closes: the program closes a socket that is still alive, so
-    that a FIN is left behind; sees: what the application would get; whole: how many seconds its
-    timer runs in all, of which some may have passed when the fault begins."""
+    that a FIN is left behind; sees: what the application would get."""
 
     when: Span
     by: str
@@ -46,7 +43,6 @@ class Candidate:
     formula: str
     source: str
     closes: bool = False
-    whole: float = 0.0
 
 
 def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
@@ -54,10 +50,10 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
     if limits.read is None:
         return
     yield Candidate(
-        when=(_polled(limits.read) - since).at_least(0.0) + WAKING,
+        when=(_polled(limits.read) - since).at_least(0.0) + limits.waking,
         by=OWN_TIMEOUT, sees=limits.program.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
-        source=POLL, closes=True, whole=limits.read)
+        source=POLL, closes=True)
 
 
 def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
@@ -76,10 +72,10 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
                    f"{format_duration(limits.user_timeout)} has passed; the count is ignored"
                    f"{wheel(dies)}")
     yield Candidate(
-        when=when + WAKING, by="the kernel's keepalive timer",
+        when=when + limits.waking, by="the kernel's keepalive timer",
         sees=limits.program.died,
         formula=formula + ago("the last segment came", seen.quiet),
-        source=TCP_TIMER + "tcp_keepalive_timer", whole=dies.low)
+        source=TCP_TIMER + "tcp_keepalive_timer")
 
 
 def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
@@ -95,19 +91,19 @@ def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
     """A request is unacknowledged: the retransmission timer governs, keepalive does not probe."""
     yield from read_timeout(limits, seen.since)
-    dies = timers.data_dies(kernel, limits.user_timeout)
+    dies = retransmission.data_dies(kernel.at(seen.start - seen.since), limits.user_timeout)
     yield Candidate(
-        when=dies - seen.since + WAKING, by="the kernel's retransmission timer",
+        when=dies - seen.since + limits.waking, by="the kernel's retransmission timer",
         sees=limits.program.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
-        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out", whole=dies.low)
+        source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
 
 
 def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
     """A SYN is unanswered; the library repeats the dialling itself."""
     once, formula, source = dialling(limits, kernel)
     again = limits.retry
-    total = once.times(again + 1) + pauses(limits) + WAKING
+    total = once.times(again + 1) + pauses(limits) + limits.waking
     if again:
         formula = f"{again + 1} x ({formula}) + the pauses between them"
     yield Candidate(
@@ -167,7 +163,7 @@ def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
     when = either([Span(piece.low, min(piece.high, last))
                    for one in near for piece in one.when.pieces if piece.low <= last])
     return Candidate(
-        when=when, closes=all(one.closes for one in near), whole=min(one.whole for one in near),
+        when=when, closes=all(one.closes for one in near),
         by=" or ".join(dict.fromkeys(one.by for one in near)),
         sees=" or ".join(dict.fromkeys(one.sees for one in near)),
         formula="whichever is first: " + "; ".join(one.formula for one in near),
@@ -191,10 +187,7 @@ def _polled(seconds: float) -> Span:
     return Span(seconds, seconds * (1 + POLL_SLACK))
 
 
-AT_ONCE: Final = exactly(0.0) + WAKING
-
-
-def told(by: str, error: str, when: Span = AT_ONCE, *, formula: str = "the RST arrives",
+def told(by: str, error: str, when: Span, *, formula: str = "the RST arrives",
          source: str = RST_SOURCE) -> Candidate:
     """A segment that tells the client that its connection is gone."""
     return Candidate(when=when, by=by, sees=error, formula=formula, source=source)

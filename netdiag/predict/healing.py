@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdiag.faults.trigger import PacketTrigger, PhaseTrigger, TimeTrigger
-from netdiag.predict import timers
+from netdiag.predict import retransmission, timers
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.wheel import ZERO, Span, exactly
 
@@ -41,6 +41,16 @@ class Path:
     copies: tuple[Span, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How long a socket is held from close() on, seconds; and after how many its kernel gives up
+    what is unacknowledged, from its sending on: the FIN, or a request that had been sent before.
+    """
+
+    lasts: Span
+    dies: Span
+
+
 def healing(fault: Fault, seen: Situation) -> Healing:
     """When a fault ends; `open` is a sentence where that does not follow from the settings."""
     if fault.for_ is not None:
@@ -64,8 +74,8 @@ def _client_closes(end: object) -> bool:
 
 
 def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,
-              path: Path) -> Span | None:
-    """How long the client's kernel holds a socket in FIN-WAIT-1, from close().
+              path: Path) -> Held | None:
+    """How long the client's kernel holds a socket in FIN-WAIT-1.
 
     closed: seconds after the fault. None: it is rid of it at once, because the path is whole again.
     Raises Unpredictable.
@@ -74,16 +84,19 @@ def fin_wait1(seen: Situation, limits: Limits, kernel: Kernel, closed: Span,
     if healed is not None and healed.high <= closed.low:
         return None
     age = closed + seen.since if seen.regime == "request" else ZERO
-    if seen.regime == "request" and age.low < timers.copies(kernel)[1].high:
+    sent = seen.start - seen.since if seen.regime == "request" else seen.start + closed
+    kernel = kernel.at(sent)
+    if seen.regime == "request" and age.low < retransmission.copies(kernel)[1].high:
         raise Unpredictable("the program closes before the request's first retransmission timeout, "
                             "so FIN and request are probed together")
-    ends = (timers.data_dies(kernel, limits.user_timeout, closed=age) - age).at_least(0.0)
+    dies = retransmission.data_dies(kernel, limits.user_timeout, closed=age)
+    ends = (dies - age).at_least(0.0)
     if healed is None:
-        return ends
-    own = [at - age for at in timers.copies(kernel)]
+        return Held(ends, dies)
+    own = [at - age for at in retransmission.copies(kernel)]
     through = [timers.first_after(own, (healed - closed).at_least(0.0))]
     if path.copies:  # one that arrives meets an orphan, which answers with a RST
         copies = [at - closed for at in path.copies]
         through.append(timers.first_after(copies, (healed - closed).at_least(0.0)))
-    return Span(min(ends.low, *(one.low for one in through)),
-                min(ends.high, *(one.high for one in through)))
+    return Held(Span(min(ends.low, *(one.low for one in through)),
+                     min(ends.high, *(one.high for one in through))), dies)

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from netdiag.predict.wheel import KNOWN_HZ, Span, Wheel, exactly
+from netdiag.predict.pace import REAL, VIRTUAL, Pace
+from netdiag.predict.wheel import COUNTED, KNOWN_HZ, ROUND, Span, Ticks, Wheel, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,17 +42,6 @@ SINCE: Final[dict[str, tuple[tuple[int, int], int]]] = {
 }
 """Settings that came later: name -> (first release, default)."""
 
-LAB_RTT: Final = Span(1e-6, 0.0039)
-"""The round trip of a segment that is acknowledged at once, in a lab without delays."""
-VIRTUAL_RTT: Final = Span(1e-6, 1e-5)
-"""The same on a virtual clock, where only waiting takes time."""
-DELAYED_ACK: Final = Span(0.04, 0.052)
-"""The round trip of a segment whose ACK is delayed (TCP_DELACK_MIN, and a bucket of the wheel)."""
-LAB_DIALLING: Final = Span(0.0, 0.25)
-"""From the client's first SYN until it waits in its first call, in a lab: greetings and all."""
-VIRTUAL_DIALLING: Final = Span(0.0, 0.01)
-PUSHING: Final = Span(0.0, 0.02)
-"""From the moment of a push until its reply leaves the server."""
 _GAIN: Final = 1 / 8
 """What of each round trip enters the smoothed one (tcp_rtt_estimator)."""
 
@@ -71,6 +61,7 @@ RANGES: Final[dict[str, tuple[int, int]]] = {
 }
 """What a kernel takes (net/ipv4/sysctl_net_ipv4.c); it refuses more."""
 _FASTEST: Final = 10_000
+_MOST_ORIGINS: Final = 32
 
 
 def release_of(text: str) -> tuple[int, int]:
@@ -88,26 +79,33 @@ class Kernel:
     release: major, minor; wheels: one for each tick rate that it may have; sysctls: of net.ipv4,
     without that prefix, only what was changed; rtt: smoothed round trip time, seconds;
     rto_measured: the retransmission timeout in seconds, where somebody has measured it; virtual: it
-    runs on a virtual clock.
+    runs on a virtual clock; phase: its count of ticks when the client's first SYN leaves, as far as
+    the wheel is concerned (modulo ROUND), None: nobody knows; began: when the timers that it is
+    asked about begin, seconds after that SYN, None: nobody knows.
     """
 
     release: tuple[int, int] = (6, 18)
     wheels: tuple[Wheel, ...] = tuple(map(Wheel, KNOWN_HZ))
     sysctls: Mapping[str, int] = field(default_factory=dict)
-    rtt: Span = LAB_RTT
+    rtt: Span = REAL.rtt
     rto_measured: float | None = None
     virtual: bool = False
+    phase: int | None = None
+    began: Span | None = None
 
     @classmethod
-    def of(cls, release: str, *, hz: int | None, virtual: bool = False) -> Kernel:
+    def of(cls, release: str, *, hz: int | None, virtual: bool = False, phase: int | None = None,
+           ) -> Kernel:
         """A kernel by its release such as `6.18.44`; hz: its ticks a second, None when nobody
-        knows; virtual: it runs on a virtual clock. Raises ValueError for what no kernel is."""
+        knows; virtual: it runs on a virtual clock, on which phase is known: its count of ticks when
+        the first SYN leaves. Raises ValueError for what no kernel is."""
         if hz is not None and not 1 <= hz <= _FASTEST:
             raise ValueError(f"no kernel ticks {hz} times a second; write one such as 250")
         rates = KNOWN_HZ if hz is None else (hz,)
         if virtual:
-            return cls(release=release_of(release), rtt=VIRTUAL_RTT, virtual=True,
-                       wheels=tuple(Wheel(rate, tardy=0.0) for rate in rates))
+            return cls(release=release_of(release), rtt=VIRTUAL.rtt, virtual=True, phase=phase,
+                       wheels=tuple(Wheel(rate, tardy=0.0, seen=VIRTUAL.waking.high)
+                                    for rate in rates))
         return cls(release=release_of(release), wheels=tuple(map(Wheel, rates)))
 
     def setting(self, name: str) -> int:
@@ -122,9 +120,24 @@ class Kernel:
         return min(max(self.sysctls.get(name, default), least), most)
 
     @property
-    def dialling(self) -> Span:
-        """From the client's first SYN until it waits in its first call."""
-        return VIRTUAL_DIALLING if self.virtual else LAB_DIALLING
+    def pace(self) -> Pace:
+        """How long things take in a lab of this kernel."""
+        return VIRTUAL if self.virtual else REAL
+
+    def at(self, moment: Span) -> Kernel:
+        """The kernel, asked about timers that begin so many seconds after the first SYN."""
+        return replace(self, began=moment)
+
+    def origins(self, wheel: Wheel) -> list[Ticks]:
+        """Each tick at which a chain of its timers may begin; one of which nothing is known, where
+        the phase is not, or where these are too many to be worth it."""
+        if self.phase is None or self.began is None:
+            return [Ticks()]
+        low = math.floor(self.began.low * wheel.hz)
+        high = math.floor((self.began.high + self.pace.waking.high) * wheel.hz)
+        if high - low >= _MOST_ORIGINS:
+            return [Ticks()]
+        return [Ticks(0, 0, COUNTED, (self.phase + tick) % ROUND) for tick in range(low, high + 1)]
 
     @property
     def rto_min(self) -> float:
@@ -146,7 +159,7 @@ class Kernel:
     def after_delayed_acks(self, count: int) -> Kernel:
         """The kernel, once so many of its segments were acknowledged with delay."""
         old = (1 - _GAIN) ** count
-        return replace(self, rtt=self.rtt.times(old) + DELAYED_ACK.times(1 - old))
+        return replace(self, rtt=self.rtt.times(old) + self.pace.delayed.times(1 - old))
 
     @property
     def tail_loss_probe(self) -> bool:

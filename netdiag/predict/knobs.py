@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PhpRedisSettings
 from netdiag.catalogue.settings import Keepalive
-from netdiag.predict import timers
-from netdiag.predict.client import POLL_SLACK, WAKING, connecting
+from netdiag.predict import retransmission, timers
+from netdiag.predict.client import POLL_SLACK, connecting
 from netdiag.predict.settings import limits_of
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def knobs(wish: Wish) -> tuple[Knob | None, ...]:
             _connect(wish, php=php))
 
 
-def _polled(within: float) -> float:
+def _polled(wish: Wish) -> float:
     """The longest timeout of a library that still ends in time, in tenths of a second."""
-    return math.floor((within - WAKING.high) / (1 + POLL_SLACK) * 10) / 10
+    return math.floor((wish.within - wish.kernel.pace.waking.high) / (1 + POLL_SLACK) * 10) / 10
 
 
 def _read(wish: Wish, *, php: bool) -> Knob | None:
     """None, too, where the library does not heed it: a subscriber's reads may have no limit."""
-    limit, pattern = _polled(wish.within), PATTERNS[wish.pattern]
+    limit, pattern = _polled(wish), PATTERNS[wish.pattern]
     heeded = limits_of(told(wish.client, {"read_timeout": limit}), wish.kernel, wish.version,
                        listens=not pattern.keeps).read
     if limit <= 0 or heeded is None:
@@ -124,7 +124,7 @@ def _patient(within: float, kernel: Kernel) -> tuple[int, int, int] | None:
         for count in range(_PROBES, 0, -1):
             def late(idle: int, gap: int = interval, probes: int = count) -> bool:
                 ends = timers.keepalive_dies(kernel, (idle, gap, probes))
-                return (ends + WAKING).high > within
+                return (ends + kernel.pace.waking).high > within
 
             idle = _longest(late, int(within))
             if idle:
@@ -135,8 +135,8 @@ def _patient(within: float, kernel: Kernel) -> tuple[int, int, int] | None:
 def _user_timeout(within: float, kernel: Kernel) -> Knob | None:
     def late(tenths: int) -> bool:
         limit = tenths / 10
-        ends = (timers.data_dies(kernel, limit), timers.zero_window_dies(kernel, limit))
-        return max((one + WAKING).high for one in ends) > within
+        ends = (retransmission.data_dies(kernel, limit), timers.zero_window_dies(kernel, limit))
+        return max((one + kernel.pace.waking).high for one in ends) > within
 
     limit = _longest(late, int(within * 10)) / 10
     return _user_timeout_of(limit) if limit else None
@@ -186,7 +186,7 @@ def together(wish: Wish, chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
 def _retries(within: float, kernel: Kernel) -> Knob | None:
     def late(retries: int) -> bool:
         told = replace(kernel, sysctls={"tcp_retries2": retries})
-        return (timers.data_dies(told) + WAKING).high > within
+        return (retransmission.data_dies(told) + kernel.pace.waking).high > within
 
     retries = _longest(late, 255)
     if not retries:

@@ -24,9 +24,7 @@ class Forecast:
     what: NOTICED (the client finds out), ERROR (its application does), FIN_WAIT1 (how long the
     client's kernel holds the closed socket, from close()), SERVER (the server's socket is gone);
     when: None when it never happens; by: which timer; text: what it looks like there; formula:
-    with the numbers put in; source: where the rule is written; whole: how many seconds the timer
-    runs in all, of which some may have passed when `when` begins to count: its rounding is that of
-    the whole.
+    with the numbers put in; source: where the rule is written.
     """
 
     what: str
@@ -35,7 +33,6 @@ class Forecast:
     text: str
     formula: str
     source: str
-    whole: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

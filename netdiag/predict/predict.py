@@ -79,6 +79,8 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
     limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version,
                        listens=not PATTERNS[cell.workload.pattern].keeps)
+    if not limits.program.known:  # nor when it dials
+        client, server = (replace(one, phase=None) for one in (client, server))
     try:
         seen = situation(cell, fault.at, limits, base)
         case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
@@ -189,13 +191,13 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
         if gone.when is not None:
             candidates.append(replace(ends.told(
                 "a RST from the peer", case.limits.program.reset,
-                gone.when + ends.WAKING), formula=f"{gone.formula}; then the server's RST"))
+                gone.when + case.limits.waking), formula=f"{gone.formula}; then the server's RST"))
 
 
 def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
     if winner is not None:
         return Forecast(what=NOTICED, when=winner.when, by=winner.by, text=winner.sees,
-                        formula=winner.formula, source=winner.source, whole=winner.whole)
+                        formula=winner.formula, source=winner.source)
     healed, why = case.heal.began, "nothing is unacknowledged, keepalive is off and no read is " \
         "limited: no timer will fire"
     forgot = None if server is None else server.when
@@ -247,7 +249,7 @@ def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
 
 def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
     return Forecast(what=ERROR, when=when, by=winner.by, text=sees, formula=formula,
-                    source=winner.source, whole=winner.whole)
+                    source=winner.source)
 
 
 def _fin_wait1(case: _Case, winner: Candidate, server: Forgetting | None) -> Forecast | None:
@@ -264,19 +266,18 @@ def _fin_wait1(case: _Case, winner: Candidate, server: Forgetting | None) -> For
         return None
     waited_for = case.seen.regime == "idle" and not path.copies
     if waited_for and healed is not None and _believed(server, healed) \
-            and pushed_by(case.cell, case.fault, healed, winner.when.high + held.high):
+            and pushed_by(case.cell, case.fault, healed, winner.when.high + held.lasts.high):
         raise Unpredictable("a message that is pushed after the healing may meet the closed socket "
                             "before that socket's own first copy arrives")
-    formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held)
-    before = winner.when.low + max(0.0, case.seen.since.low)
-    before = before if case.seen.regime == "request" else 0.0
-    if before:
-        formula += f", from the request on, less the {format_duration(winner.when.low)} until close"
+    formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held.dies)
+    if case.seen.regime == "request":
+        age = round(winner.when.low + max(0.0, case.seen.since.low), 1)
+        formula += f" after the request, which was {format_duration(age)} before close"
     if healed is not None:
         formula += "; or until the first copy after the healing"
-    return Forecast(what=FIN_WAIT1, when=held, by="the client's retransmission timer",
+    return Forecast(what=FIN_WAIT1, when=held.lasts, by="the client's retransmission timer",
                     text="FIN-WAIT-1, owned by no process", formula=formula,
-                    source=ends.TCP_TIMER + "tcp_orphan_retries", whole=before + held.low)
+                    source=ends.TCP_TIMER + "tcp_orphan_retries")
 
 
 def _believed(server: Forgetting | None, healed: Span) -> bool:
@@ -292,6 +293,6 @@ def _server_gone(case: _Case, server: Forgetting) -> Forecast:
         raise Unpredictable("the path heals before the server would have forgotten the client")
     return Forecast(what=SERVER, when=server.when, by=server.by,
                     text="the server's socket is gone" if server.when else "a zombie for ever",
-                    formula=server.formula, source=server.source, whole=server.whole)
+                    formula=server.formula, source=server.source)
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
-from netdiag.predict.kernel import PUSHING
 from netdiag.predict.wheel import Span, exactly
 
 if TYPE_CHECKING:
@@ -33,12 +32,13 @@ def early_pushes(cell: Cell) -> list[float]:
     )
 
 
-def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
+def later_pushes(cell: Cell, fault: Fault, start: Span, late: Span) -> list[Span]:
     """When something is pushed into a lasting fault, seconds after its beginning, in order.
 
-    start: when the fault begins. Raises Unpredictable for a push that follows something else.
+    start: when the fault begins; late: how long a push takes to become a reply. Raises
+    Unpredictable for a push that follows something else.
     """
-    found = [exactly(push) + PUSHING - start for push in early_pushes(cell) if push > start.high]
+    found = [exactly(push) + late - start for push in early_pushes(cell) if push > start.high]
     for produce in cell.workload.produce:
         if isinstance(produce.at, TimeTrigger) or _healed(produce.at):
             continue
@@ -46,7 +46,7 @@ def later_pushes(cell: Cell, fault: Fault, start: Span) -> list[Span]:
         if after is None:
             raise Unpredictable(f"a message is pushed at '{produce.at}', so when the server "
                                 "replies does not follow from the settings")
-        found += [exactly(after + later) + PUSHING for later in _spaced(produce)]
+        found += [exactly(after + later) + late for later in _spaced(produce)]
     return sorted(found, key=lambda one: one.high)
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netdiag.predict import timers
+from netdiag.predict import retransmission, timers
 from netdiag.predict.client import (
     RST_SOURCE,
-    WAKING,
     Candidate,
     earliest,
     probe_times,
@@ -65,7 +64,7 @@ def after_healing(seen: Situation, limits: Limits, kernel: Kernel, server: Forge
     if forgot is None:
         _goes_on(sends, server, course)
     elif forgot.high > course.healed.high and server.by == KEEPALIVE:
-        found.append(told(_RST, limits.program.reset, forgot + WAKING,
+        found.append(told(_RST, limits.program.reset, forgot + limits.waking,
                           formula=f"{server.formula}; then the server's RST"))
     else:
         last = forgot if forgot.high > course.healed.high else course.healed
@@ -77,7 +76,8 @@ def after_healing(seen: Situation, limits: Limits, kernel: Kernel, server: Forge
 def _sends(seen: Situation, limits: Limits, kernel: Kernel) -> list[Span]:
     """When the client's kernel sends something by itself: copies of its request, or probes."""
     if seen.regime == "request":
-        return [at - seen.since for at in timers.copies(kernel)]
+        return [at - seen.since
+                for at in retransmission.copies(kernel.at(seen.start - seen.since))]
     return probe_times(limits, kernel, seen.quiet)
 
 
@@ -118,5 +118,6 @@ def _answered(seen: Situation, limits: Limits, at: Span) -> list[Candidate]:
     if at.high == float("inf"):
         return []
     what = "copy" if seen.regime == "request" else "keepalive probe"
-    return [Candidate(when=at + WAKING, by=_RST, sees=limits.program.reset, source=RST_SOURCE,
+    return [Candidate(when=at + limits.waking, by=_RST, sees=limits.program.reset,
+                      source=RST_SOURCE,
                       formula=f"the first {what} after the healing is answered with a RST")]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdiag.faults.reset import Reset
-from netdiag.predict import timers
+from netdiag.predict import retransmission
 from netdiag.predict.client import (
     RST_SOURCE,
-    WAKING,
     Candidate,
     earliest,
     probe_times,
@@ -37,17 +36,17 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
     if seen.regime in ("syn", "closing"):
         raise Unpredictable("there is no connection in use that a RST could end")
     if fault.do.to != "server":
-        return told_at_once(_RST, limits.program.reset)
+        return told_at_once(_RST, limits.program.reset, limits.waking)
     if seen.regime == "idle":
         at = probe_times(limits, kernel, seen.quiet)[:1]
         what = "the next keepalive probe"
     elif fault.at.takes_own_packet:
-        at = timers.copies(kernel)[:1]
+        at = retransmission.copies(kernel.at(seen.start))[:1]
         what = "the first copy of the request"
     else:
         raise Unpredictable("whether the server's RST is on its way already when the request's ACK "
                             "is does not follow from the settings")
     found = list(read_timeout(limits, seen.since))
-    found += [Candidate(when=one.at_least(0.0) + WAKING, by=_RST, sees=limits.program.reset,
+    found += [Candidate(when=one.at_least(0.0) + limits.waking, by=_RST, sees=limits.program.reset,
                         formula=f"{what} is answered with a RST", source=RST_SOURCE) for one in at]
     return earliest(found)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.predict import timers
+from netdiag.predict import retransmission
 from netdiag.predict.client import TCP_TIMER, probes_due, silence_ends
 from netdiag.predict.pushes import Unpredictable, later_pushes
 from netdiag.predict.settings import own_timeout, server_keepalive
-from netdiag.predict.situation import cron_of
 from netdiag.predict.wheel import ZERO, Span, exactly
 from netdiag.predict.words import gives_up, written
 from netdiag.units import format_duration
@@ -39,14 +38,13 @@ class Forgetting:
     by: str
     formula: str
     source: str
-    whole: float = 0.0
     sends: tuple[Span, ...] = ()
 
 
 def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forgetting:
     """How the server forgets a client from which nothing comes any more. Raises Unpredictable."""
     if seen.server == "reply":
-        return _by_retransmission(ZERO - seen.server_quiet, kernel)
+        return _by_retransmission(ZERO - seen.server_quiet, seen, kernel)
     probed = _by_keepalive(cell, seen, kernel)
     reply = _next_reply(cell, fault, seen, kernel)
     if reply is None or (probed.when is not None and probed.when.high < reply.low):
@@ -54,7 +52,7 @@ def forgets(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Forget
     if probed.when is not None and reply.high >= probed.when.low:
         raise Unpredictable("the server replies at about the time at which its keepalive ends; "
                             "either timer may be the one that gives the client up")
-    return _by_retransmission(reply, kernel)
+    return _by_retransmission(reply, seen, kernel)
 
 
 def copies_of_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> tuple[Span, ...]:
@@ -78,29 +76,30 @@ def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
         by=KEEPALIVE, sends=tuple(probes_due(kernel, timings, seen.server_quiet)),
         formula=f"tcp-keepalive {idle}: {idle} + {count} x {interval} = "
                 f"{idle + count * interval} s; wheel: {written(dies)}",
-        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer", whole=dies.low)
+        source="anet.c: anetKeepAlive; " + TCP_TIMER + "tcp_keepalive_timer")
 
 
-def _by_retransmission(start: Span, kernel: Kernel) -> Forgetting:
-    dies = timers.data_dies(kernel)
+def _by_retransmission(start: Span, seen: Situation, kernel: Kernel) -> Forgetting:
+    kernel = kernel.at(seen.start + start)
+    dies = retransmission.data_dies(kernel)
     formula = gives_up(kernel, None, "tcp_retries2", dies)
     if start.high > 0:
         formula = f"the reply after {format_duration(round(start.low, 1))}, then {formula}"
     return Forgetting(when=start + dies, by=RETRANSMISSION,
                       formula=formula, source=TCP_TIMER + "tcp_write_timeout",
-                      sends=tuple(start + at for at in timers.copies(kernel)))
+                      sends=tuple(start + at for at in retransmission.copies(kernel)))
 
 
 def _next_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -> Span | None:
     """When the blocked server would reply after all, into the cut; None: it does not."""
     if seen.server != "idle" or not seen.asked:
         return None
-    replies = later_pushes(cell, fault, seen.start)[:1]
+    replies = later_pushes(cell, fault, seen.start, kernel.pace.pushing)[:1]
     if replies and len(cell.clients) > 1:
         raise Unpredictable("which of several clients the server serves first is open")
     if block := own_timeout(cell):
         left = exactly(block) - seen.server_quiet
-        replies.append(left.at_least(0.0) + cron_of(kernel))
+        replies.append(left.at_least(0.0) + kernel.pace.cron)
     if not replies:
         return None
     return Span(min(one.low for one in replies), min(one.high for one in replies))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netdiag.catalogue.clients import Client
     from netdiag.catalogue.redis_py import Backoff
     from netdiag.predict.kernel import Kernel
+    from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
 
 _PREFIX = "net.ipv4."
@@ -30,7 +31,8 @@ class Limits:
     """What limits a client's waiting: seconds, None where nothing does.
 
     keepalive: idle, interval and count; retry: the library's own repetitions; backoff: the pauses
-    between them, `jitter` when each is drawn from 0 up to that.
+    between them, `jitter` when each is drawn from 0 up to that; waking: from a timer's end until
+    the program has run and said so.
     """
 
     read: float | None
@@ -41,6 +43,7 @@ class Limits:
     backoff: Backoff
     jitter: bool
     program: Program
+    waking: Span
 
 
 def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = False) -> Limits:
@@ -58,6 +61,7 @@ def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = F
         backoff=pauses,
         jitter=jitter,
         program=speaks,
+        waking=kernel.pace.waking,
     )
 
 

@@ -2,7 +2,7 @@
 
 The rule this file guards: which timer governs is decided by one thing alone: what is
 unacknowledged. A client that waits for an ACK is in the retransmission timer, one that waits for a
-reply has only keepalive; so the table PHASES is the heart of every prediction.
+reply has only keepalive; so the table `phases` is the heart of every prediction.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
-from netdiag.predict.kernel import DELAYED_ACK, LAB_DIALLING, PUSHING
 from netdiag.predict.pushes import Unpredictable, early_pushes
 from netdiag.predict.settings import own_timeout
 from netdiag.predict.wheel import ZERO, Span, either, exactly
@@ -21,22 +20,12 @@ from netdiag.units import format_duration
 if TYPE_CHECKING:
     from netdiag.faults.trigger import Trigger
     from netdiag.predict.kernel import Kernel
+    from netdiag.predict.pace import Pace
     from netdiag.predict.settings import Limits
     from netdiag.scenario.plan import Cell
 
 Regime = Literal["syn", "request", "idle", "closing"]
 ServerRegime = Literal["none", "idle", "reply"]
-
-CRON: Final = Span(0.0, 0.15)
-"""How late a command's own timeout may end it: the server looks ten times a second."""
-UNHURRIED: Final = Span(0.0, 1.05)
-"""The same on a virtual clock, where it looks once a second (netdiag.servers)."""
-_PROMPT: Final = Span(0.0, 0.005)
-"""How late the cable may be with what it does at a time."""
-_ACKED: Final = Span(0.0, DELAYED_ACK.high)
-"""From a request until the server's pure ACK of it."""
-_NEXT_CALL: Final = Span(0.0, 0.02)
-"""From a reply until the client's next request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +48,7 @@ class Situation:
     quiet: Span = ZERO
     server_quiet: Span = ZERO
     asked: bool = False
-    start: Span = LAB_DIALLING
+    start: Span = ZERO
     delayed: int = 0
     earlier: float = 0.0
     assumes: tuple[str, ...] = ()
@@ -69,54 +58,57 @@ _RIDES = ("the client's ACK of the last reply rides on the request, so that repl
           "unacknowledged, too",)
 _EARLY = ("the message is there before the request, so the lost reply carries the request's ACK, "
           "too",)
-PHASES: Final[dict[str, Situation]] = {
-    "connecting": Situation(regime="syn", server="none"),
-    "connected": Situation(regime="request", server="idle"),
-    "request_in_flight": Situation(regime="request", server="reply", server_quiet=_NEXT_CALL,
-                                   assumes=_RIDES),
-    "request_delivered": Situation(regime="request", server="idle", asked=True),
-    "blocked": Situation(regime="idle", server="idle", since=_ACKED, asked=True,
-                         server_quiet=_ACKED, delayed=1),
-    "reply_in_flight": Situation(regime="idle", server="reply", delayed=1),
-    "reply_delivered": Situation(regime="request", server="reply", delayed=1),
-    "closing": Situation(regime="closing", server="idle"),
-}
-"""What a fault finds that takes effect on the very packet of a phase."""
-LISTENING: Final[dict[str, Situation]] = {
-    **PHASES,
-    "blocked": Situation(regime="idle", server="idle", since=_ACKED, quiet=_ACKED, asked=True),
-    "reply_in_flight": Situation(regime="idle", server="reply"),
-    "reply_delivered": Situation(regime="idle", server="reply"),
-}
-"""The same for a subscriber: its ACK of the confirmation, and messages that it answers with no
-request."""
+
+
+def phases(pace: Pace) -> dict[str, Situation]:
+    """What a fault finds that takes effect on the very packet of a phase."""
+    return {
+        "connecting": Situation(regime="syn", server="none"),
+        "connected": Situation(regime="request", server="idle"),
+        "request_in_flight": Situation(regime="request", server="reply",
+                                       server_quiet=pace.calling, assumes=_RIDES),
+        "request_delivered": Situation(regime="request", server="idle", asked=True),
+        "blocked": Situation(regime="idle", server="idle", since=pace.acked, asked=True,
+                             server_quiet=pace.acked, delayed=1),
+        "reply_in_flight": Situation(regime="idle", server="reply", delayed=1),
+        "reply_delivered": Situation(regime="request", server="reply", delayed=1),
+        "closing": Situation(regime="closing", server="idle"),
+    }
+
+
+def listening(pace: Pace) -> dict[str, Situation]:
+    """The same for a subscriber: its ACK of the confirmation, and messages that it answers with no
+    request."""
+    return {
+        **phases(pace),
+        "blocked": Situation(regime="idle", server="idle", since=pace.acked, quiet=pace.acked,
+                             asked=True),
+        "reply_in_flight": Situation(regime="idle", server="reply"),
+        "reply_delivered": Situation(regime="idle", server="reply"),
+    }
+
+
 _DIALS: Final = ("connecting", "connected")
 _REPLIES: Final = ("reply_in_flight", "reply_delivered")
 
 
 def situation(cell: Cell, trigger: Trigger, limits: Limits, kernel: Kernel) -> Situation:
     """What the fault finds. Raises Unpredictable."""
-    finding = _Finding(cell, limits, kernel.dialling, cron_of(kernel))
+    finding = _Finding(cell, limits, kernel.pace)
     if isinstance(trigger, TimeTrigger):
-        return finding.waiting(exactly(trigger.time) + _PROMPT)
+        return finding.waiting(exactly(trigger.time) + kernel.pace.acting)
     if not isinstance(trigger, PhaseTrigger):
         raise Unpredictable(f"when '{trigger}' comes does not follow from the settings")
     return finding.phase(trigger)
 
 
-def cron_of(kernel: Kernel) -> Span:
-    """How late a command's own timeout may end it."""
-    return UNHURRIED if kernel.virtual else CRON
-
-
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """A cell, and what its lab adds: how long dialling takes, how late the server's nil is."""
+    """A cell, and how long things take in its lab."""
 
     cell: Cell
     limits: Limits
-    dialling: Span
-    cron: Span
+    pace: Pace
 
     @property
     def pattern(self) -> Pattern:
@@ -129,8 +121,8 @@ class _Finding:
             raise Unpredictable(f"{trigger.command} is not the workload's own command, so what the "
                                 "client waits for then does not follow from the settings")
         self._understood(trigger)
-        found = (PHASES if self.pattern.keeps else LISTENING)[trigger.phase]
-        found = replace(found, start=ZERO if trigger.phase in _DIALS else self.dialling,
+        found = (phases if self.pattern.keeps else listening)(self.pace)[trigger.phase]
+        found = replace(found, start=ZERO if trigger.phase in _DIALS else self.pace.dialling,
                         delayed=found.delayed + trigger.nth - 1 if self.pattern.keeps else 0)
         if trigger.phase == "request_in_flight" and trigger.nth == 1 and \
                 not self.limits.program.greets:
@@ -139,12 +131,14 @@ class _Finding:
             found = self._replied(trigger, found)
         elif trigger.nth > 1 and trigger.phase not in _DIALS:
             found = replace(found, start=self._asked(trigger.nth))
+        if trigger.phase == "blocked":  # which is an ACK that may be delayed
+            found = replace(found, start=found.start + self.pace.acked)
         if not trigger.after:
             return found
         if trigger.phase == "blocked" and trigger.nth == 1:
             later = exactly(trigger.after)
-            self._same_call(later + _ACKED)
-            return self._quiet(found.start + _ACKED + later, since=later + _ACKED, quiet=later)
+            self._same_call(later + self.pace.acked)
+            return self._quiet(found.start + later, since=later + self.pace.acked, quiet=later)
         return self.waiting(found.start + trigger.after)
 
     def _understood(self, trigger: PhaseTrigger) -> None:
@@ -163,9 +157,9 @@ class _Finding:
             return self._nil_reply(trigger, found)
         at = times[trigger.nth - 1]
         before = self._called(times, trigger.nth)
-        moment = exactly(at) + PUSHING
+        moment = exactly(at) + self.pace.pushing
         gap = moment - before
-        if trigger.nth == 1 and at > 0 and gap.low < _ACKED.high:
+        if trigger.nth == 1 and at > 0 and gap.low < self.pace.acked.high:
             raise Unpredictable(f"the message of {at:g} s may come before or after the client "
                                 "waits; push it at 0 s, or later")
         gap = gap.at_least(0.0)
@@ -175,17 +169,17 @@ class _Finding:
         if trigger.phase == "reply_delivered":
             worked = exactly(-self.cell.workload.work)  # the next request leaves after the work
             return replace(found, start=moment, since=worked)
-        if gap.high <= _ACKED.high:
+        if gap.high <= self.pace.acked.high:
             return replace(found, regime="request", start=either([before, moment]),
                            assumes=_EARLY)
-        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=moment,
+        return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=moment,
                        earlier=times[trigger.nth - 2] if trigger.nth > 1 else 0.0)
 
     def _called(self, times: list[float], nth: int) -> Span:
         """When the client calls for the nth time: after what it got before, and the work on it."""
         if nth == 1:
-            return self.dialling
-        return exactly(times[nth - 2] + self.cell.workload.work) + _NEXT_CALL
+            return self.pace.dialling
+        return exactly(times[nth - 2] + self.cell.workload.work) + self.pace.calling
 
     def _not_over(self, gap: Span) -> None:
         """The call that the reply answers has not ended before. Raises Unpredictable."""
@@ -211,17 +205,17 @@ class _Finding:
         if read is not None and read <= block:
             raise Unpredictable("the read timeout ends the call before the command's own timeout "
                                 "does")
-        gap = exactly(block) + self.cron
-        start = gap + self.dialling
+        gap = exactly(block) + self.pace.cron
+        start = gap + self.pace.dialling
         if trigger.phase == "reply_delivered":
             return replace(found, start=start)
-        return replace(found, since=gap, quiet=(gap - _ACKED).at_least(0.0), start=start)
+        return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=start)
 
     def _asked(self, nth: int) -> Span:
         """When the nth request leaves: after n - 1 replies."""
         times = early_pushes(self.cell)
         if len(times) >= nth - 1 and not own_timeout(self.cell):
-            return self._called(times, nth) if times[nth - 2] else self.dialling
+            return self._called(times, nth) if times[nth - 2] else self.pace.dialling
         raise Unpredictable("when the client asks for the "
                             f"{nth}th time does not follow from the settings")
 
@@ -231,7 +225,7 @@ class _Finding:
         if self.pattern.own_messages:
             raise Unpredictable("the client makes its requests at times of its own, so what the "
                                 "fault finds does not follow from the settings")
-        settled, pushes = self.dialling + _ACKED, early_pushes(self.cell)
+        settled, pushes = self.pace.dialling + self.pace.acked, early_pushes(self.cell)
         if at.low < settled.high:
             raise Unpredictable("the fault comes while the client may still be dialling; a phase "
                                 "such as connected or blocked would be exact")
@@ -240,13 +234,13 @@ class _Finding:
             raise Unpredictable("the fault comes while a message may be on its way; a phase such "
                                 "as blocked or reply_in_flight would be exact")
         last = max((push for push in pushes if push < at.low), default=None)
-        call = self.dialling if last is None or last <= settled.high else \
-            exactly(last + self.cell.workload.work) + _NEXT_CALL
+        call = self.pace.dialling if last is None or last <= settled.high else \
+            exactly(last + self.cell.workload.work) + self.pace.calling
         gap = at - call
         if self.limits.read is not None and self.limits.read <= gap.high:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
         self._same_call(gap)
-        found = self._quiet(at, since=gap, quiet=(gap - _ACKED).at_least(0.0))
+        found = self._quiet(at, since=gap, quiet=(gap - self.pace.acked).at_least(0.0))
         return replace(found, earlier=last or 0.0,
                        delayed=1 + sum(1 for push in pushes if push < at.low))
 

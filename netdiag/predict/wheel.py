@@ -22,6 +22,10 @@ _BITS: Final = 3
 _SIZE: Final = 64
 _LEVELS: Final = 9
 _JOINED: Final = 1 / 8
+COUNTED: Final = 6
+"""The level up to whose buckets the phase of a kernel's count of ticks may be known."""
+ROUND: Final = 1 << _BITS * COUNTED
+"""The width of such a bucket, ticks."""
 KNOWN_HZ: Final = (100, 250, 300, 1000)
 """The tick rates that Linux distributions are built with."""
 
@@ -195,6 +199,12 @@ class Wheel:
     def span(self, moment: Ticks) -> Span:
         """The moment in seconds since its chain began; that may have been late in its tick."""
         return Span(max(0, moment.low - 1) / self.hz, moment.high / self.hz + self.lag)
+
+    def sent(self, moment: Ticks) -> Span:
+        """The same in seconds since somebody saw the segment at which the chain began: its kernel
+        had sent it by then."""
+        since = self.span(moment)
+        return Span(max(0.0, since.low - self.seen), since.high)
 
     def fires(self, seconds: float) -> Span:
         """When one timer of that length fires, counted from when it was set."""

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
+from netdiag.lab.uml.phase import settle
 from netdiag.run.acts import EngineActs
 from netdiag.run.bench import Bench
 from netdiag.run.hosts import HostFaults
@@ -101,6 +102,8 @@ class CellRun:
                 benches[0], addresses, self._loop, self._recorder, self.failed
             )
             self._watch_server()
+            if self._virtual:
+                self._recorder.note("netdiag", "settled", ticks=settle())
             for strand in self._strands:
                 strand.start_client()
             self._slow_tick()

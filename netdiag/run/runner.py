@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.clients.start import warm
 from netdiag.errors import LabError, NetdiagError
 from netdiag.lab.uml.kernels import host_tick
+from netdiag.lab.uml.phase import wait_for_round
 from netdiag.lab.uml.processor import hide_counters
 from netdiag.process import MS_NODEV, MS_NOSUID, Child, how_it_ended, mount
 from netdiag.recording import CellFiles, Recording
@@ -169,6 +170,9 @@ class CellProcess:
         return path
 
     def _run(self, recorder: Recorder, ground: Ground) -> None:
+        virtual = self._clock == "virtual"
+        if virtual:
+            wait_for_round()
         about = os.uname()
         recorder.note(
             "netdiag",
@@ -182,7 +186,6 @@ class CellProcess:
             lab=ground.name,
         )
         self._scratch.mkdir(mode=0o700)
-        virtual = self._clock == "virtual"
         with ground.labs(self._cell, self._files) as labs:
             if virtual:
                 hide_counters(self._scratch)

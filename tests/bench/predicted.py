@@ -4,7 +4,7 @@ Draws keepalive x TCP_USER_TIMEOUT x read timeout x tcp_retries2 x tcp_orphan_re
 probes x phase x data in flight, runs the cells on the virtual clock, and compares when the client
 noticed, how long FIN-WAIT-1 lasted and when the server forgot it with what the settings alone
 foretell. Exit code 1 when a measurement lies outside its interval, when an interval is wider than
-12.5 % of what its timer runs in all and 100 ms, or when a cell says nothing.
+12.5 % and 100 ms, or when a cell says nothing.
 
     python tests/bench/predicted.py --seed 7 --cells 40
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SHARE: Final = 0.125
 ADDED: Final = 0.1
-"""How wide an interval may be: this share of what its timer runs for, and this many seconds."""
+"""How wide an interval may be: this share of its beginning, and this many seconds."""
 LONGEST: Final = 20_000.0
 """Cells that would have to last longer (s) are cut off there; what comes later says nothing."""
 NETDIAG: Final = (sys.executable, "-c", "from netdiag.cli import main; main()")
@@ -108,7 +108,6 @@ class Row:
     when: Span | None
     measured: float | None
     known: bool
-    whole: float
 
     @property
     def inside(self) -> bool:
@@ -122,7 +121,7 @@ class Row:
         """Whether the interval says too little."""
         when = self.when
         return when is not None and any(
-            piece.width > SHARE * max(self.whole, piece.low) + ADDED for piece in when.pieces)
+            piece.width > SHARE * piece.low + ADDED for piece in when.pieces)
 
 
 def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterator[Row]:
@@ -133,8 +132,7 @@ def rows(cells: tuple[Cell, ...], analysis: Analysis, kernel: Kernel) -> Iterato
             beside = measured.get(one.what)
             if one.what == "error" or beside is None:
                 continue
-            yield Row(cell.id, one.what, one.when, beside.measured, beside.within is not None,
-                      one.whole)
+            yield Row(cell.id, one.what, one.when, beside.measured, beside.within is not None)
 
 
 def scenario_of(cells: list[dict[str, Any]]) -> str:

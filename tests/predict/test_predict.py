@@ -68,7 +68,7 @@ NOTICED = [
     param({"at": "request_in_flight", "user_timeout": "3s"}, RETRANSMISSION, (3.4, 3.6),
           id="tcp_clamp_rto_to_user_timeout: 2 RTO + 3"),
     param({"at": "request_in_flight", "user_timeout": "3s",
-           "sysctls": {"client": {"tcp_early_retrans": 0}}}, RETRANSMISSION, (3.2, 3.4),
+           "sysctls": {"client": {"tcp_early_retrans": 0}}}, RETRANSMISSION, (3.19, 3.4),
           id="without a tail loss probe 1 RTO + 3"),
     param({"read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout comes first"),
     param({"read": "20s", **PROBES}, KEEPALIVE, (11.0, 11.5), id="keepalive comes first"),

@@ -9,8 +9,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pytest import param
 
-from netdiag.predict import Kernel, Span, Wheel, timers
+from netdiag.predict import Kernel, Span, Wheel, retransmission, timers
 from netdiag.predict.kernel import RANGES
+from netdiag.predict.wheel import ROUND, ZERO
 
 from .kernels import Jiffies, data_dies, keepalive_dies, model_timeout
 
@@ -23,6 +24,11 @@ def kernel(hz: int, rto: int | None = None, **sysctls: int) -> Kernel:
     exact = Wheel(hz, tardy=0.0, seen=0.0)
     one = Kernel(release=(6, 1), wheels=(exact,), sysctls=sysctls, virtual=True)
     return one if rto is None else replace(one, rto_measured=rto / hz)
+
+
+def in_phase(one: Kernel, clock: int) -> Kernel:
+    """The same, whose count of ticks is known where its timers begin."""
+    return replace(one, phase=clock % ROUND).at(ZERO)
 
 
 def inside(ticks: int, when: Span, hz: int) -> bool:
@@ -53,7 +59,12 @@ def test_unacknowledged_data_dies_where_it_is_foretold(
     rto = -(-rto_ms * hz // 1000)
     died = data_dies(Jiffies(hz, clock), rto, retries2=retries, user_ms=user_ms or 0, tlp=tlp)
     one = kernel(hz, rto, tcp_retries2=retries, tcp_early_retrans=3 if tlp else 0)
-    assert inside(died, timers.data_dies(one, user_ms and user_ms / 1000), hz)
+    limit = user_ms and user_ms / 1000
+    anywhere = retransmission.data_dies(one, limit)
+    known = retransmission.data_dies(in_phase(one, clock), limit)
+    assert inside(died, anywhere, hz)
+    assert inside(died, known, hz)
+    assert known.width <= anywhere.width + one.pace.waking.high
 
 
 @settings(deadline=None)
@@ -68,8 +79,9 @@ def test_an_orphan_dies_where_it_is_foretold(
     died = data_dies(Jiffies(hz, clock), rto, retries2=255, orphan=retries, closed_ms=closed_ms,
                      user_ms=user_ms or 0)
     one = kernel(hz, rto, tcp_orphan_retries=retries, tcp_retries2=255)
-    closed = Span(closed_ms / 1000 - 1 / hz, closed_ms / 1000)
-    assert inside(died, timers.data_dies(one, user_ms and user_ms / 1000, closed=closed), hz)
+    closed, limit = Span(closed_ms / 1000 - 1 / hz, closed_ms / 1000), user_ms and user_ms / 1000
+    for sure in (one, in_phase(one, clock)):
+        assert inside(died, retransmission.data_dies(sure, limit, closed=closed), hz)
 
 
 @settings(deadline=None)
@@ -95,11 +107,13 @@ MEASURED = [
     param(timers.keepalive_dies(HOST, (1, 11, 3)), 34.2, id="keepalive 1/11/3"),
     param(timers.keepalive_dies(HOST, (1, 11, 3), 12.5), 23.1, id="with TCP_USER_TIMEOUT 12.5"),
     param(timers.keepalive_dies(HOST, (1, 11, 3), 33.5), 34.1, id="with TCP_USER_TIMEOUT 33.5"),
-    param(timers.data_dies(HOST), 938.0, id="one segment, tcp_retries2 15"),
-    param(timers.data_dies(HOST, 10.0), 10.6, id="TCP_USER_TIMEOUT 10"),
-    param(timers.data_dies(HOST, 41.0), 41.6, id="TCP_USER_TIMEOUT 41"),
-    param(timers.data_dies(replace(HOST, sysctls={"tcp_retries2": 8})), 107.2, id="retries2 8"),
-    param(timers.data_dies(HOST, closed=Span(0.0, 0.0)), 107.6, id="FIN-WAIT-1 of an orphan"),
+    param(retransmission.data_dies(HOST), 938.0, id="one segment, tcp_retries2 15"),
+    param(retransmission.data_dies(HOST, 10.0), 10.6, id="TCP_USER_TIMEOUT 10"),
+    param(retransmission.data_dies(HOST, 41.0), 41.6, id="TCP_USER_TIMEOUT 41"),
+    param(retransmission.data_dies(replace(HOST, sysctls={"tcp_retries2": 8})), 107.2,
+          id="retries2 8"),
+    param(retransmission.data_dies(HOST, closed=Span(0.0, 0.0)), 107.6,
+          id="FIN-WAIT-1 of an orphan"),
     param(timers.fin_wait2(HOST), 61.2, id="FIN-WAIT-2, tcp_fin_timeout 60"),
     param(timers.fin_wait2(replace(HOST, sysctls={"tcp_fin_timeout": 10})), 10.3,
           id="FIN-WAIT-2, tcp_fin_timeout 10"),
@@ -132,14 +146,15 @@ def test_what_a_release_does_not_know_is_not_reckoned_with() -> None:
     assert replace(OLD, sysctls=lower).rto_max == 120.0
     assert replace(OLD, sysctls=lower).rto_min == 0.2
     assert replace(HOST, sysctls=lower).rto_max == 10.0
-    assert timers.data_dies(replace(HOST, sysctls=lower)).high < timers.data_dies(HOST).low
+    shorter = retransmission.data_dies(replace(HOST, sysctls=lower))
+    assert shorter.high < retransmission.data_dies(HOST).low
 
 
 def test_the_timer_counts_from_the_first_copy_not_from_the_probe() -> None:
     """2 RTO before the clock of TCP_USER_TIMEOUT starts, 1 without a tail loss probe."""
     without = replace(OLD, sysctls={"tcp_early_retrans": 0})
-    assert timers.data_dies(OLD, 10.0).low == pytest.approx(10.41, abs=0.03)
-    assert timers.data_dies(without, 10.0).low == pytest.approx(10.2, abs=0.03)
+    assert retransmission.data_dies(OLD, 10.0).low == pytest.approx(10.41, abs=0.03)
+    assert retransmission.data_dies(without, 10.0).low == pytest.approx(10.2, abs=0.03)
 
 
 SETTINGS = st.fixed_dictionaries({
@@ -154,7 +169,7 @@ def test_an_interval_begins_before_it_ends(
     sysctls: dict[str, int], user_ms: int | None, closed: float | None, base: Kernel
 ) -> None:
     owned = None if closed is None else Span(closed, closed + 0.05)
-    when = timers.data_dies(replace(base, sysctls=sysctls), user_ms and user_ms / 1000,
+    when = retransmission.data_dies(replace(base, sysctls=sysctls), user_ms and user_ms / 1000,
                             closed=owned)
     edges = [edge for piece in when.pieces for edge in (piece.low, piece.high)]
     assert edges[0] > 0
@@ -164,7 +179,7 @@ def test_an_interval_begins_before_it_ends(
 @settings(deadline=None)
 @given(st.integers(0, 254))
 def test_more_retries_are_never_shorter(retries: int) -> None:
-    fewer, more = (timers.data_dies(replace(HOST, sysctls={"tcp_retries2": count}))
+    fewer, more = (retransmission.data_dies(replace(HOST, sysctls={"tcp_retries2": count}))
                    for count in (retries, retries + 1))
     assert fewer.low <= more.low
     assert fewer.high <= more.high
@@ -185,6 +200,6 @@ def test_more_patient_keepalive_is_never_shorter(
 @settings(deadline=None)
 @given(st.integers(100, 100_000), st.integers(1, 5000))
 def test_a_longer_user_timeout_is_never_shorter(user_ms: int, more: int) -> None:
-    one, other = (timers.data_dies(HOST, ms / 1000) for ms in (user_ms, user_ms + more))
+    one, other = (retransmission.data_dies(HOST, ms / 1000) for ms in (user_ms, user_ms + more))
     assert one.low <= other.low + 0.01
     assert one.low >= user_ms / 1000 + 0.2

@@ -11,6 +11,7 @@ clock.
     alone      the same where no namespace is to be had, and nothing left behind either
     chance     a guest on a virtual clock is told no randomness of the machine's
     processor  ... and of no counter that keeps another time
+    phase      each of its cells begins at the same count of ticks
 
 The guest from inside, its pid 1, is `netdiag.run.guest`.
 

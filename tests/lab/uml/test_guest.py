@@ -31,6 +31,16 @@ expect:
     stuck: 0
 duration: 9000s
 """
+THRICE = """
+name: thrice
+client:
+  settings: {keepalive: {idle: 9s, interval: 2s, count: 3}, read_timeout: null, retry: 0}
+workload: {pattern: brpop, block: 0s, after_error: exit}
+faults: [{name: cut, at: blocked, do: blackhole}]
+matrix: {workload.key: [one, two, three]}
+expect: {detected_within: 17s}
+duration: 40s
+"""
 SLOWER = TWO_CELLS.replace("1200ms", "20s")  # a guest in real time is slow, a busy machine slower
 
 
@@ -71,7 +81,7 @@ def test_two_hours_of_keepalive_pass_with_all_nine_probes_and_the_reset(
 ) -> None:
     done = home.record(DEFAULTS, "--warp", **options)
     assert done.code == 0, done.out + done.err
-    assert "noticed after 2 h 12 m" in done.out
+    assert "noticed after 2 h 11 m" in done.out
     assert began(home, "defaults")["clock"] == "virtual"
     cell = home.cells()["defaults"]
     assert cell["packets"]["keepalive_probe"] >= 9
@@ -89,6 +99,14 @@ def test_two_runs_on_the_virtual_clock_are_the_same(home: Home) -> None:
     second = told(path.read_bytes())
     assert [event[1:] for event in first] == [event[1:] for event in second]
     assert max(abs(a[0] - b[0]) for a, b in zip(first, second, strict=True)) <= 100_000
+
+
+def test_a_cell_measures_the_same_whatever_ran_before_it(home: Home) -> None:
+    """Its timers are rounded by the same phase of the kernel's count of ticks."""
+    assert home.record(THRICE, "--warp", "--jobs", "1").code == 0
+    noticed = [cell["noticed"]["t"] for cell in home.cells().values()]
+    assert len(noticed) == 3
+    assert max(noticed) - min(noticed) <= 0.004
 
 
 def test_a_clock_that_stands_still_ends_the_guest_and_names_who_computed(
