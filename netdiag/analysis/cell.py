@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from netdiag.analysis import client as application
 from netdiag.analysis import service
 from netdiag.analysis.beliefs import four_beliefs, subject, zombies
+from netdiag.analysis.cause import Wire
 from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
@@ -98,14 +99,14 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         faults_of(everything, origin),
         last_states(everything),
         PATTERNS[cell.workload.pattern],
+        who=who,
     )
     intervals, about = regimes(moments), subject(wire, began)
     if cell.client.kind == "service":
         noticed = service.notice(wire, began)
         recovered = service.recovered(wire, cell.workload.key, healed)
     else:
-        hit = [frame for frame in wire.frames if frame.client == about]
-        noticed = application.notice(moments, began, frames=hit)
+        noticed = application.notice(moments, began, Wire(wire.frames, wire.handed, wire.replies))
         recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
     closed = fin_wait1(intervals, wire, moments)

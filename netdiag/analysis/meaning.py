@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from netdiag.analysis.client import OWN_TIMEOUT
+from netdiag.analysis.cause import OWN_TIMEOUT
 from netdiag.analysis.model import LOST, Interval, Outcome
 from netdiag.predict.model import FIN_WAIT1, NOTICED
 from netdiag.scenario.repeat import base

@@ -84,9 +84,12 @@ class Reply:
 
 @dataclass
 class WireLog:
-    """All that a tape holds."""
+    """All that a tape holds. frames: as the cable got or made them; handed: as they were given to
+    the client's host, which a cable that had to wait for its turn does later.
+    """
 
     frames: list[Frame] = field(default_factory=list)
+    handed: list[Frame] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     neighbours: list[Neighbour] = field(default_factory=list)
     strangers: int = 0
@@ -199,12 +202,15 @@ class _TapeReader:
                 if side == 0
                 else endpoint_text(segment.src, segment.sport)
             )
-            self._log.frames.append(
-                Frame(packet.number, t, side, client, None, segment, injected=comment)
-            )
+            made = Frame(packet.number, t, side, client, None, segment, injected=comment)
+            self._log.frames.append(made)
+            if side == 0:
+                self._log.handed.append(made)
         elif packet.interface == 0:
             client = endpoint_text(segment.dst, segment.dport)
-            self._delivered(Frame(packet.number, t, 1, client, None, segment))
+            handed = Frame(packet.number, t, 1, client, None, segment)
+            self._log.handed.append(handed)
+            self._delivered(handed)
 
     def _name(self, seen: Observation) -> str:
         segment = seen.segment

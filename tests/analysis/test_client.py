@@ -9,10 +9,8 @@ import pytest
 from pytest import param
 
 from netdiag.analysis.client import asleep, false_timeouts, notice, recovered
-from netdiag.analysis.wire import Frame
-from netdiag.tcp.wire import ACK, FIN, RST, Segment
 
-from .recorded import CLIENT, SECOND, analysed, cell, event, moments, seen
+from .recorded import SECOND, analysed, cell, event, moments
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
@@ -57,94 +55,17 @@ def test_without_a_fault_there_is_nothing_to_notice() -> None:
     assert notice(moments(error(11)), None) is None
 
 
-@pytest.mark.parametrize(("number", "timer", "by"), [
-    param(errno.ETIMEDOUT, "keepalive", "the kernel's keepalive timer", id="keepalive"),
-    param(errno.ETIMEDOUT, "retransmission", "the kernel's retransmission timer", id="data"),
-    param(errno.ETIMEDOUT, "persist", "the kernel's persist timer", id="zero window"),
-    param(errno.ETIMEDOUT, "none", "a timer of the kernel", id="unseen"),
-    param(errno.ECONNRESET, "keepalive", "a RST from the peer", id="reset"),
-    param(errno.ECONNREFUSED, "none", "a RST to its SYN (refused)", id="refused"),
-    param(errno.EHOSTUNREACH, "none", "an unreachable host (ARP or ICMP)", id="unreachable"),
-    param(None, "keepalive", "the client's own timeout", id="its own"),
+@pytest.mark.parametrize(("before", "noticed"), [
+    param("start", None, id="its first dial"),
+    param("got", None, id="a request was answered"),
+    param("processed", None, id="work was done"),
+    param("call", 3.0, id="in the middle of a call"),
+    param("error", 3.0, id="after an error, of which a healthy link has some, too"),
 ])
-def test_names_what_told_it(number: int | None, timer: str, by: str) -> None:
-    story = moments(seen(9, "client", "ESTABLISHED"), seen(12, "client", "ESTABLISHED", timer),
-                    error(13, number=number), seen(14, "client", "CLOSE"))
-    found = notice(story, CUT)
-    assert found is not None
-    assert (found.by, found.errno) == (by, number)
-
-
-@pytest.mark.parametrize(("last", "told", "by"), [
-    param({"timer": "keepalive", "probes": 9, "retransmits": 9}, 13.01,
-          "the kernel's keepalive timer", id="keepalive"),
-    param({"timer": "retransmission", "probes": 0, "retransmits": 15}, 13.01,
-          "the kernel's retransmission timer", id="data"),
-    param({"timer": "keepalive", "probes": 0, "retransmits": 0}, 13.01, "a RST", id="reset"),
-    param({"timer": "keepalive", "probes": 9, "retransmits": 9}, 14, "the client's own timeout",
-          id="the socket lived on"),
-])
-def test_who_tells_no_errno_is_seen_at_its_socket(
-    last: dict[str, object], told: float, by: str
-) -> None:
-    """phpredis says `read error on connection`, whatever it was."""
-    story = moments(
-        event(12, "client.kernel", "socket", state="ESTABLISHED", **last),
-        error(13, "RedisException", message="read error on connection"),
-        event(told, "client.kernel", "socket_gone", last_state="ESTABLISHED", orphan=False),
-    )
-    found = notice(story, CUT)
-    assert found is not None
-    assert found.by == by
-
-
-def frame(t: float, side: int, flags: int, *, taken: str | None = None,
-          injected: str | None = None) -> Frame:
-    segment = Segment(b"", b"", 1, 2, 0, 0, flags, 0, 0, b"")
-    return Frame(1, round(t * SECOND), side, CLIENT, None, segment, taken, injected)
-
-
-@pytest.mark.parametrize(("frames", "by"), [
-    param([], "the client's own timeout", id="nothing came"),
-    param([frame(12.99, 1, ACK)], "the client's own timeout", id="no end"),
-    param([frame(12.99, 1, FIN | ACK)], "a FIN from the peer", id="a FIN"),
-    param([frame(12.99, 1, RST)], "a RST from the peer", id="a RST"),
-    param([frame(12.99, 0, RST, injected="injected by reset")], "a RST from the peer",
-          id="a RST that the cable made"),
-    param([frame(12.99, 1, RST, injected="injected by reset")], "the client's own timeout",
-          id="a RST that the cable made for the server"),
-    param([frame(12.99, 1, FIN | ACK, taken="taken by cut")], "the client's own timeout",
-          id="a FIN that never came through"),
-    param([frame(13.01, 1, FIN | ACK)], "the client's own timeout", id="a FIN that came later"),
-    param([frame(12.98, 0, FIN | ACK), frame(12.99, 1, FIN | ACK)], "the client's own timeout",
-          id="an answer to its own FIN"),
-])
-@pytest.mark.parametrize("what", ["disconnect", "connect"])
-def test_who_dials_again_by_itself_was_told_by_what_came_and_by_no_pending_timer(
-    what: str, frames: list[Frame], by: str
-) -> None:
-    """redis-py retries by itself; keepalive is on by default, so its timer is always pending."""
-    story = moments(seen(9, "client", "ESTABLISHED", "keepalive"), app(13, what, "start"))
-    found = notice(story, CUT, frames=frames)
-    assert found is not None
-    assert found.by == by
-
-
-def test_who_dials_again_after_its_kernel_gave_up_was_told_by_that_timer() -> None:
-    story = moments(
-        event(12, "client.kernel", "socket", state="ESTABLISHED", timer="keepalive", probes=9),
-        app(13, "disconnect"), app(13.01, "connect", "start"),
-        event(13.0, "client.kernel", "socket_gone", last_state="ESTABLISHED", orphan=False))
-    found = notice(story, CUT)
-    assert found is not None
-    assert found.by == "the kernel's keepalive timer"
-
-
-def test_a_fin_of_the_peer_is_named() -> None:
-    closed = error(13, "ConnectionError", message="Connection closed by server.")
-    found = notice(moments(closed), CUT)
-    assert found is not None
-    assert found.by == "a FIN from the peer"
+def test_a_dial_between_two_calls_is_no_notice(before: str, noticed: float | None) -> None:
+    """A PHP request makes its own connection, fault or not."""
+    found = notice(moments(app(9, before), app(13, "connect", "start")), CUT)
+    assert (found and found.t) == noticed
 
 
 def test_what_a_program_says_is_kept_short() -> None:
