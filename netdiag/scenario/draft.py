@@ -54,6 +54,8 @@ STORIES: Final[Mapping[str, Story]] = {
 }
 
 
+_GREETING: Final = ("connecting", "connected")
+"""The phases in which a subscriber has not subscribed yet."""
 _NAMED: Final[Mapping[str, str]] = {"docker": "lost link (docker network_disconnect)"}
 
 CLOCKS: Final[Mapping[str, tuple[str, ...]]] = {"freeze": ("read_timeout",), "kill": ()}
@@ -78,11 +80,22 @@ class Draft:
                 "a client without a read timeout never closes, so there is no closing phase; "
                 "give one with --read-timeout 3s"
             )
+        if self.phase == "closing" and self.listens:
+            raise ScenarioError(
+                "a subscriber never closes, because redis-py reads without a limit there, whatever "
+                "its read timeout is; choose another --phase, or another --pattern"
+            )
         if self.heal_after == 0 and FAULTS[self.fault].lasts:
             raise ScenarioError(
                 f"a {self.fault} that ends as it begins has no effect; give a time with "
                 "--heal-after 10s, or never"
             )
+
+
+    @property
+    def listens(self) -> bool:
+        """Whether it subscribes: redis-py's PubSub heeds no read timeout (since 8.0)."""
+        return not PATTERNS[self.pattern].keeps
 
 
 def draft(answers: Draft) -> str:
@@ -109,11 +122,15 @@ def draft(answers: Draft) -> str:
 
 def _block(answers: Draft) -> float:
     """The blocking command's own timeout: a consumer that claims must come around for it, before
-    its read timeout does.
+    its read timeout does; but for one that is to close its read timeout must come first.
     """
     if answers.pattern != "xreadgroup":
         return 0.0
-    return BLOCK if answers.read_timeout is None else min(BLOCK, answers.read_timeout / 2)
+    if answers.read_timeout is None:
+        return BLOCK
+    if answers.phase == "closing":
+        return answers.read_timeout + BLOCK
+    return min(BLOCK, answers.read_timeout / 2)
 
 
 def heals_after(answers: Draft) -> float | None:
@@ -157,7 +174,10 @@ def clock(answers: Draft) -> tuple[str, float] | None:
 
 def _clocks(answers: Draft) -> tuple[str, ...]:
     clocks = STORIES[answers.phase].clocks
-    return clocks and CLOCKS.get(answers.fault, clocks)
+    clocks = clocks and CLOCKS.get(answers.fault, clocks)
+    if answers.listens and answers.phase not in _GREETING:
+        return tuple(one for one in clocks if one != "read_timeout")
+    return clocks
 
 
 def _told_before(answers: Draft, heals: float) -> bool:

@@ -38,6 +38,7 @@ def test_every_draft_loads_as_what_was_answered(
 ) -> None:
     if phase == "closing":
         read = read or 1.0
+        pattern = "blpop" if pattern == "subscribe" else pattern
     text = draft(Draft(name="x", pattern=pattern, phase=phase, fault=fault, heal_after=heal,
                        keepalive=keepalive, read_timeout=read))
     scenario = loads(text)
@@ -93,6 +94,10 @@ def expected(**answers: Any) -> dict[str, str]:
     param({"fault": "restart", "pattern": "xreadgroup", "phase": "reply_in_flight"}, "stuck",
           "<= 4", id="which the first message may miss, too"),
     param({"fault": "signal"}, "lost", "0", id="a server that ends"),
+    param({"pattern": "subscribe", "keepalive": None, "read_timeout": 3.0}, "detected_within",
+          "never", id="a subscriber heeds no read timeout"),
+    param({"pattern": "subscribe", "phase": "connected", "keepalive": None, "read_timeout": 3.0},
+          "detected_within", "read_timeout + 1s", id="until it has subscribed"),
 ])
 def test_expects_what_follows(answers: dict[str, Any], kind: str, bound: str) -> None:
     assert expected(**answers)[kind] == bound
@@ -111,3 +116,10 @@ def test_a_fault_of_no_time_is_refused() -> None:
 def test_closing_needs_a_read_timeout() -> None:
     with pytest.raises(ScenarioError, match="--read-timeout"):
         Draft(name="x", phase="closing")
+
+
+def test_a_subscriber_never_closes_and_a_group_s_consumer_does() -> None:
+    with pytest.raises(ScenarioError, match="a subscriber never closes"):
+        Draft(name="x", phase="closing", pattern="subscribe", read_timeout=3.0)
+    one = cell(Draft(name="x", phase="closing", pattern="xreadgroup", read_timeout=3.0))
+    assert one.workload.block > 3.0
