@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netdiag.scenario import Plan
 
 _DEFAULT_JOBS = 32
+_UNKNOWN_CODE = 2
 
 
 @click.command("run")
@@ -110,7 +111,8 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     """Run SCENARIO, a file or the name of one that ships, and show what happened.
 
     Of several, or of a directory of them, each one's verdict is shown, and the worst is the run's.
-    With --json they are a list; what was not run is named on standard error.
+    With --json they are a list; what was not run, and what is worse than a baseline, is named on
+    standard error.
 
     Exit code: 0 all PASS, 1 a FAIL, 2 an UNKNOWN and no FAIL, 3 no lab could be made, 64 a mistake
     in the arguments or the scenario, 70 a fault of netdiag's own, 74 output that cannot be written,
@@ -125,7 +127,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
         if len(paths) > 1:
             if table is not None:
                 raise click.UsageError("--table is for one scenario at a time")
-            return _several(paths, wishes, where)
+            return _several(paths, wishes, where, allow_unknown=allow_unknown)
     result = _record(scenarios[0], wishes, where)
     for line in result.complaints:
         click.echo(f"netdiag: {line}", err=True)
@@ -141,7 +143,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     return code or worse
 
 
-def _several(paths: list[Path], wishes: Wishes, where: Where) -> int:
+def _several(paths: list[Path], wishes: Wishes, where: Where, *, allow_unknown: bool) -> int:
     """Run them all, show each one's verdict and then the worst."""
     from netdiag.cli.several import read_all, run_all, say_verdict, show_json  # noqa: PLC0415
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415
@@ -152,9 +154,12 @@ def _several(paths: list[Path], wishes: Wishes, where: Where) -> int:
 
     plans = read_all(paths, lambda path: _plan(str(path), wishes))
     results = run_all(plans, wishes, run)
-    if wishes.quiet:
-        return show_json(results, plans)
-    return say_verdict(results, len(plans))
+    code = show_json(results, plans) if wishes.quiet else say_verdict(results, len(plans))
+    unknown = [one.scenario for one in results if one.outcome == "UNKNOWN"]
+    if code != _UNKNOWN_CODE or not allow_unknown or len(results) < len(plans):
+        return code
+    _let_pass(f"{len(unknown)} of {len(plans)} scenarios", unknown)
+    return 0
 
 
 def _record(scenario: str, wishes: Wishes, where: Where) -> RunResult:
@@ -221,12 +226,16 @@ def _verdict(analysis: Analysis, *, allow_unknown: bool) -> int:
     if not (allow_unknown and analysis.outcome is Outcome.UNKNOWN):
         return exit_code(analysis)
     names = [cell.id for cell in analysis.cells if cell.outcome is Outcome.UNKNOWN]
+    _let_pass(f"{len(names)} of {len(analysis.cells)} cells", names)
+    return 0
+
+
+def _let_pass(how_many: str, names: list[str]) -> None:
     click.echo(
-        f"netdiag: WARNING: nothing is known of {len(names)} of {len(analysis.cells)} cells "
-        f"({', '.join(names)}), and --allow-unknown lets them pass",
+        f"netdiag: WARNING: nothing is known of {how_many} ({', '.join(names)}), and "
+        "--allow-unknown lets them pass",
         err=True,
     )
-    return 0
 
 
 def _compared(baseline: Path, analysis: Analysis, *, on_error: bool) -> int:

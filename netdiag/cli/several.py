@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netdiag.analysis import Analysis
+    from netdiag.analysis.model import CellAnalysis
     from netdiag.cli.wishes import Wishes
     from netdiag.run.front import RunResult
     from netdiag.scenario import Plan
@@ -39,7 +40,9 @@ _CODES: Final = {"FAIL": 1, "not run": 3, "UNKNOWN": 2, "PASS": 0}
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one scenario. outcome: one of _ORDER; lines: what is not as expected."""
+    """What became of one scenario. outcome: one of _ORDER; lines: what is not as expected; aside:
+    what of that its analysis does not hold: complaints, and what is worse than its baseline.
+    """
 
     scenario: str
     outcome: str
@@ -47,6 +50,7 @@ class Result:
     lines: tuple[str, ...]
     stopped: int | None = None
     root: str = ""
+    aside: tuple[str, ...] = ()
 
 
 def read_all(paths: Sequence[Path], plan_of: Callable[[Path], Plan]) -> list[Plan]:
@@ -141,7 +145,8 @@ class _Running:
         if not self._said:
             return Result(self.plan.scenario, "not run", f"netdiag itself ended, code {code}", ())
         said: dict[str, Any] = json.loads(self._said)
-        return Result(**{**said, "lines": tuple(said["lines"])})
+        told = {key: tuple(said[key]) for key in ("lines", "aside")}
+        return Result(**{**said, **told})
 
 
 def _one(plan: Plan, wishes: Wishes, run: Run) -> dict[str, Any]:
@@ -153,12 +158,14 @@ def _one(plan: Plan, wishes: Wishes, run: Run) -> dict[str, Any]:
         analysis = analysed(done.recording, fresh=True)
         worse = [] if wishes.baseline is None else _worse(wishes.baseline, analysis)
     except NetdiagError as err:
-        return {"scenario": plan.scenario, "outcome": "not run", "summary": str(err), "lines": ()}
+        return {"scenario": plan.scenario, "outcome": "not run", "summary": str(err),
+                "lines": (), "aside": ()}
     return {
         "scenario": plan.scenario,
         "outcome": "FAIL" if worse else analysis.outcome.value,
         "summary": _summary(analysis),
         "lines": [*done.complaints, *_unexpected(analysis), *worse],
+        "aside": [*done.complaints, *worse],
         "stopped": done.stopped,
         "root": str(done.recording.root),
     }
@@ -169,15 +176,22 @@ def _summary(analysis: Analysis) -> str:
     from netdiag.report.fates import fates  # noqa: PLC0415
     from netdiag.report.words import count  # noqa: PLC0415
 
-    # every client's view of a cell tells of the same messages
-    once = {cell.id.removesuffix(f".{cell.choices.get('client')}"): cell.messages
-            for cell in analysis.cells}
-    messages = [message for told in once.values() for message in told]
+    # every client's view of a cell tells of the same messages, but for those that clients make
+    once = {(_without_client(cell), message.id): message
+            for cell in analysis.cells for message in cell.messages}
+    messages = list(once.values())
     cells = count(len(analysis.cells), "cell")
     if not messages:
         return cells
     told = ", ".join(f"{number} {words}" for number, words in fates(messages))
     return f"{cells}; {count(len(messages), 'message')}: {told}"
+
+
+def _without_client(cell: CellAnalysis) -> str:
+    """The id that the views of one cell's clients share."""
+    stem, mark, number = cell.id.partition("~")
+    own = f".{cell.choices.get('client')}"
+    return f"{stem.removesuffix(own)}{mark}{number}"
 
 
 def _unexpected(analysis: Analysis) -> list[str]:
@@ -199,16 +213,16 @@ def _unexpected(analysis: Analysis) -> list[str]:
 
 
 def _worse(baseline: Path, analysis: Analysis) -> list[str]:
-    """What is worse than its baseline, a line for each cell that is."""
+    """What is worse than its baseline, each thing in a line of its own."""
     from netdiag.analysis.baseline import compare_with_baseline  # noqa: PLC0415
-    from netdiag.cli.compare import exit_code  # noqa: PLC0415
     from netdiag.report.words import plain  # noqa: PLC0415
 
     comparison = compare_with_baseline(baseline, analysis)
-    if exit_code(comparison) == 0:
-        return []
-    told = [f"{plain(one.id)}: {plain(why)}" for one in comparison.cells for why in one.sentences]
-    return told or ["other cells than in its baseline"]
+    return [
+        f"{plain(one.id)}: worse than its baseline: {plain(why)}"
+        for one in comparison.worse
+        for why in one.sentences
+    ]
 
 
 def _say(result: Result) -> None:
@@ -222,8 +236,8 @@ def _say(result: Result) -> None:
 
 
 def show_json(results: Sequence[Result], plans: Sequence[Plan]) -> int:
-    """Print every analysis, as a list, and on standard error what has none; returns the exit code
-    of `say_verdict`.
+    """Print every analysis, as a list, and on standard error what none of them says: what was not
+    run, what is worse than a baseline. Returns the exit code of `say_verdict`.
     """
     found = [
         json.loads(Path(one.root, "analysis.json").read_text(encoding="utf-8"))
@@ -234,6 +248,8 @@ def show_json(results: Sequence[Result], plans: Sequence[Plan]) -> int:
     for one in results:
         if not one.root:
             click.echo(f"netdiag: {one.scenario} was not run: {one.summary}", err=True)
+        for line in one.aside:
+            click.echo(f"netdiag: {one.scenario}: {line}", err=True)
     begun = Counter(one.scenario for one in results)
     for name in (Counter(plan.scenario for plan in plans) - begun).elements():
         click.echo(f"netdiag: {name} was not begun", err=True)

@@ -77,6 +77,40 @@ def test_as_json_what_was_not_run_is_named(home: Home) -> None:
     assert "/no/such/server" in line
 
 
+def test_as_json_what_is_worse_than_its_baseline_is_named(home: Home) -> None:
+    write(home, "one")
+    write(home, "two")
+    run = ("run", "mine", "--json", "--out", str(home.out))
+    assert home.run(*run).code == 0
+    kept = home.root / "kept"
+    for name in ("one", "two"):
+        assert home.run("baseline", "save", home.out / name, kept).code == 0
+    same = home.run(*run, "--baseline", kept)
+    assert (same.code, same.err) == (0, "")
+    path = home.root / "cwd" / "mine" / "two.yaml"
+    path.write_text(path.read_text().replace("read_timeout: 200ms", "read_timeout: 5s"))
+    done = home.run(*run, "--baseline", kept)
+    assert done.code == 1, done.err
+    assert [one["scenario"] for one in json.loads(done.out)] == ["one", "two"]
+    lines = done.err.splitlines()
+    assert lines
+    assert all(line.startswith("netdiag: two: two: worse than its baseline: ") for line in lines)
+
+
+def test_what_is_unknown_in_one_of_several_passes_when_it_is_allowed_and_is_named(
+    home: Home
+) -> None:
+    write(home, "good")
+    write(home, "missed", at="{phase: blocked, nth: 99}")
+    run = ("run", "mine", "--out", str(home.out))
+    assert home.run(*run).code == 2
+    done = home.run(*run, "--allow-unknown")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "netdiag: WARNING: nothing is known of 1 of 2 scenarios (missed), and --allow-unknown lets "
+        "them pass"]
+
+
 def test_what_was_not_begun_is_named_too(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
