@@ -120,7 +120,7 @@ def _of_server(client: str, moments: Moments) -> Belief:
     known: dict[str, object] | None = None
     forgotten: int | None = None
     seen = False
-    for event in moments.of("server.app", "client_list"):
+    for event in moments.of("server.app", "client_list", "exit"):
         rows = event.data.get("clients")
         row = (
             next((row for row in rows if isinstance(row, dict) and row.get("addr") == client), None)
@@ -129,7 +129,7 @@ def _of_server(client: str, moments: Moments) -> Belief:
         )
         if row is not None:
             known, seen, forgotten = dict(row), True, None
-        elif seen and forgotten is None:
+        elif seen and forgotten is None:  # a program that has ended knows nobody
             known, forgotten = None, event.t
     if known is not None:
         return Belief(
@@ -140,4 +140,4 @@ def _of_server(client: str, moments: Moments) -> Belief:
         )
     if forgotten is not None:
         return Belief("the server", "CLIENT LIST has forgotten it", moments.since(forgotten))
-    return Belief("the server", "CLIENT LIST never had it", None)
+    return Belief("the server", "never seen in CLIENT LIST", None)

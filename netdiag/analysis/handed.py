@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.ways import Way
     from netdiag.analysis.wire import Reply
     from netdiag.recording import Event
 
@@ -97,10 +98,18 @@ class Handed:
         """Whether nobody could be reached behind the connection before the reply was written."""
         if reply.taken:
             return any(_stood(fault, reply.left) for fault in self._faults if fault.taken)
-        own = self._sockets.get(("client", reply.client))
-        if own is None:
-            return False
-        return own.gone is not None and own.gone < reply.left
+        left = self._left_alone(reply.client)
+        return left is not None and left < reply.left
+
+    def _left_alone(self, client: str) -> int | None:
+        """When a connection of a client lost its program: closed, though its kernel may keep the
+        socket for long, or gone.
+        """
+        for event in self._moments.of("client.kernel", "socket", "socket_gone"):
+            alone = event.what == "socket_gone" or event.data.get("orphan")
+            if alone and event.data.get("client") == client:
+                return event.t
+        return None
 
     def between(self, start: int, end: int) -> bool:
         """Whether a fault was active at some time between."""
@@ -122,9 +131,15 @@ class Handed:
             for event in self._moments.of("client.app", "exit")
         )
 
-    def failed_after(self, t: int) -> bool:
-        """Whether a client got an error, or ended, after `t`."""
-        return any(event.t >= t for event in self._moments.of("client.app", "error", "exit"))
+    def failed(self, way: Way) -> str | None:
+        """What became of the caller of a request instead of an answer; an error that does not say
+        whose it is may be its. None: it still waits.
+        """
+        for event in self._moments.of("client.app", "error", "exit"):
+            own = event.who in way.makers and event.data.get("id", way.id) == way.id
+            if own and event.t >= way.pushed:
+                return "got an error" if event.what == "error" else "ended"
+        return None
 
     def server_ended_after(self, t: int) -> int | None:
         """When the server's program ended after `t`, with all it held in memory."""

@@ -32,6 +32,7 @@ _STUCK: Final = {
     "ids": "still in the queue: nobody asked for it",
     "processing": "in the processing list",
     "pending": "in the pending list",
+    "ungrouped": "in the stream, but the group is gone: who reads for it gets NOGROUP",
 }
 
 Told = tuple[str, str]
@@ -43,17 +44,25 @@ def account(
     faults: Sequence[FaultEffect],
     sockets: Mapping[tuple[str, str], SocketState],
     pattern: Pattern,
+    *,
+    who: str = "",
 ) -> tuple[Message, ...]:
     """The fate of each message that was produced, in that order, and then of unexpected ones.
 
-    `moments` and `replies` are those of all the cell's clients.
+    `moments` and `replies` are those of all the cell's clients. Where the clients make the messages
+    themselves, those of `who` are told, if it is named: nobody else could have had them.
     """
     ways = ways_of(moments, replies, requests=pattern.own_messages)
     handed = Handed(moments, faults, sockets)
+    own = bool(who) and pattern.own_messages
     story = _Story(moments, faults, ways, handed, pattern)
     return (
-        *(story.message(way) for way in ways.ways),
-        *(story.stranger(name, got) for name, got in ways.strangers),
+        *(story.message(way) for way in ways.ways if not (own and who not in way.makers)),
+        *(
+            story.stranger(name, got)
+            for name, got in ways.strangers
+            if not (own and all(event.who != who for event in got))
+        ),
     )
 
 
@@ -141,16 +150,22 @@ class _Story:
         if not way.places:
             return None
         place = next(place for place in PLACES if place in way.places)
-        if place == "ids" or not way.replies:
+        if place in ("ids", "ungrouped") or not way.replies:
             return "stuck", _STUCK[place]
         return "stuck", f"{self.handed.popped(way.replies[-1])}; {_STUCK[place]}"
 
     def died(self, way: Way) -> Told | None:
-        """In the server's memory when that ended."""
+        """In the server's memory when that ended: waiting there, or kept until acknowledged."""
         end = self.handed.server_ended_after(way.accepted or way.pushed)
-        if end is None or way.replies:
+        if end is None:
             return None
-        return "lost", f"in the server's memory, which was gone {self.at(end)}: lost"
+        gone = f"in the server's memory, which was gone {self.at(end)}: lost"
+        if not way.replies:
+            return "lost", gone
+        last = way.replies[-1]
+        if not self.pattern.acknowledges or last.left >= end:
+            return None
+        return "lost", f"{self.handed.popped(last)}; {self.handed.where(last)}; kept {gone}"
 
     def unseen(self, way: Way) -> Told | None:
         if self.ways.looked or way.replies:
@@ -205,6 +220,15 @@ class _Story:
             return "zombie", f"{told}: taken by a zombie"
         return "lost", f"{told}: lost"
 
+    def shared(self, way: Way) -> Told | None:
+        """A name that several clients gave: whose request the server has done, nobody can tell."""
+        if len(way.makers) < 2:
+            return None
+        return "unknown", (
+            f"{' and '.join(way.makers)} made a message of this name, so nobody can tell whose it "
+            "is; names begin with what workload.names says"
+        )
+
     def executed(self, way: Way) -> Told | None:
         """A request: done more often than it was made?"""
         if way.executed < 2:
@@ -218,11 +242,12 @@ class _Story:
             return "lost", f"executed, but its answer was not received; {where}: lost"
         if way.executed:
             return "lost", "executed, but no answer was ever on the wire: lost"
-        if not self.handed.failed_after(way.pushed):
+        how = self.handed.failed(way)
+        if how is None:
             return "unknown", "not answered when the cell ended"
         if not self.ways.looked:
             return "unknown", "nobody could ask the server whether it was executed"
-        return "lost", "never executed, and the caller got an error: lost"
+        return "lost", f"never executed, and the caller {how}: lost"
 
 
 _Rules = tuple["Callable[[_Story, Way], Told | None]", ...]
@@ -244,7 +269,7 @@ _CHANNEL: Final[_Rules] = (
     _Story.received,
     _Story.gone,
 )
-_REQUEST: Final[_Rules] = (_Story.executed, _Story.received, _Story.unanswered)
+_REQUEST: Final[_Rules] = (_Story.shared, _Story.executed, _Story.received, _Story.unanswered)
 
 
 def _times(count: int) -> str:

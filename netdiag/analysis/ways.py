@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from netdiag.recording import Event
     from netdiag.tcp.resp import Value
 
-PLACES: Final = ("ids", "processing", "pending")
-"""Where a message can lie at the end: the queue, the processing list, the pending list."""
+PLACES: Final = ("ids", "processing", "pending", "ungrouped")
+"""Where a message can lie at the end: the queue, the processing list, the pending list, a stream
+whose group is gone.
+"""
 
 
 @dataclass
 class Way:
     """One message; times are absolute ns. accepted: when the server said that it took it; refused:
     why it did not; listeners: how many the server says heard it (channels only); places: where it
-    lay at the end; executed: how often a request was done.
+    lay at the end; executed: how often a request was done; makers: the clients that made it, where
+    clients make the messages.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Way:
     requeued: list[Event] = field(default_factory=list)
     places: tuple[str, ...] = ()
     executed: int = 0
+    makers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,11 @@ def _requested(moments: Moments) -> dict[str, Way]:
     """A request is accepted when it is made: it has no producer but its client."""
     ways: dict[str, Way] = {}
     for event in moments.of("client.app", "call"):
-        if "id" in event.data:
-            ways.setdefault(_name(event), Way(_name(event), event.t, event.t))
+        if "id" not in event.data:
+            continue
+        way = ways.setdefault(_name(event), Way(_name(event), event.t, event.t))
+        if event.who not in way.makers:
+            way.makers.append(event.who)
     return ways
 
 

@@ -7,8 +7,9 @@ A client is started on its host with one line of JSON in the environment variabl
                   "work": 0.0, "after_error": {"pause": 0.5}}}
 
 A pattern's own settings are there, too: `processing` (blmove), `group` (xreadgroup), `reaper`
-(both: null or {"idle": seconds}), `pool` and `every` (request, raw). `consumer` is the client's
-name in the cell; a kind that has modes (sync or asyncio, bare or loop) is told its `mode`.
+(both: null or {"idle": seconds}), `pool` and `every` (request, raw), `names` (both). `consumer` is
+the client's name in the cell; a kind that has modes (sync or asyncio, bare or loop) is told its
+`mode`.
 
 `settings` holds only what the scenario sets: what is missing there is the library's own default,
 null means "none" or "never". The client says what it does on the file descriptor whose number is in
@@ -26,12 +27,14 @@ NETDIAG_EVENTS, one JSON object a line, written by a single write:
     got        a message was received, or a request answered (data.id is its name)
     processed  the application has done its work on it (data.id); workload.work says how long
     acknowledged  the server has been told that it is done (data.id), where the pattern has that
-    error      the application sees an exception (data.type, data.errno or null, data.message)
+    error      the application sees an exception (data.type, data.errno or null, data.message); of
+               a request that has failed also data.id
     reconnect  the application dials again after an error
 
 Patterns that acknowledge take a message away with LREM (blmove) or XACK (xreadgroup). With
 `request` the client makes the messages: it names them (data.id of call and got), and each appends
-its name to the list, so that the server can tell how often each was executed.
+its name to the list, so that the server can tell how often each was executed. A name is
+`workload.names` and a number, so that no other client, and no earlier life of this one, has it.
 
 What it prints goes to logs/client.log. A line that is not such an object is recorded as `garbage`;
 a client that ends is recorded with its exit code. A new kind of client is one row in

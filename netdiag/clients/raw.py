@@ -1,6 +1,7 @@
 """A plain socket as the client under test: it connects and reads, and perhaps says a line.
 
-With the workload's `every` it sends `r1`, `r2`, ... that often, and what comes back is received.
+With the workload's `every` it says a line that often, each with its own name (`r1`, `r2`, ...), and
+what comes back is received.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main(client: RawClient, start: Start) -> int:
     settle(log=start.log)
     voice, task = Voice(start.events), start.task
     after = task["workload"]["after_error"]
-    talk = _Talk(voice, task["workload"]["every"], task["settings"].get("read_timeout"))
+    talk = _Talk(voice, task["workload"], task["settings"].get("read_timeout"))
     while True:
         try:
             with _dialled(voice, task) as own:
@@ -83,11 +84,12 @@ def _dialled(voice: Voice, task: dict[str, Any]) -> socket.socket:
 
 
 class _Talk:
-    """What is said and heard on one connection after the other; times in s, None: never."""
+    """What is said and heard on one connection after the other; `patience` in s, None: for ever."""
 
-    def __init__(self, voice: Voice, every: float | None, patience: float | None) -> None:
+    def __init__(self, voice: Voice, workload: dict[str, Any], patience: float | None) -> None:
         self._voice = voice
-        self._every = every
+        self._every: float | None = workload["every"]
+        self._names: str = workload["names"]
         self._patience = patience
         self._number = 0
 
@@ -121,8 +123,9 @@ class _Talk:
 
     def _say(self, own: socket.socket) -> None:
         self._number += 1
-        self._voice.say("call", "start", command="SAY", id=f"r{self._number}")
-        own.sendall(b"r%d\r\n" % self._number)
+        name = f"{self._names}{self._number}"
+        self._voice.say("call", "start", command="SAY", id=name)
+        own.sendall(f"{name}\r\n".encode())
 
 
 def _until(now: float, *moments: float | None) -> float | None:

@@ -187,8 +187,10 @@ class Bench:
                 "the server did not listen within 10 s; see logs/server.log of the cell"
             ) from err
 
-    def client(self) -> tuple[Child, int]:
-        """Start the client; returns it and the reading end of its events pipe."""
+    def client(self, life: int = 1) -> tuple[Child, int]:
+        """Start the client, for the `life`th time; returns it and the reading end of its events
+        pipe.
+        """
         reading, writing = os.pipe2(os.O_CLOEXEC)
         self.undo.callback(os.close, reading)
         resident = self.lab.resident(CLIENT) if self.client_spec.kind == "service" else None
@@ -199,7 +201,7 @@ class Bench:
         try:
             main = client_main(
                 self.client_spec,
-                workload_json(self.cell.workload, consumer=self.name),
+                workload_json(self.cell.workload, consumer=self.name, names=self._names(life)),
                 server=(self.server_address, PORT),
                 log=log,
                 events=writing,
@@ -212,6 +214,12 @@ class Bench:
         self.undo.callback(client.kill)
         own_group(client)
         return client, reading
+
+    def _names(self, life: int) -> str:
+        """What the names of the client's own messages begin with, different in each of its lives:
+        `r`, `2:r`, and of several clients `a:r`, `a:2:r`.
+        """
+        return ":".join([*filter(None, (self.who, str(life) if life > 1 else "")), "r"])
 
     def version(self) -> str | None:
         """The version of the library under test, as it is on the client's host; None when nobody

@@ -84,9 +84,8 @@ class Producer:
         assert self._queue.push is not None, "checks.py lets nothing be produced then"
         push = words(self._queue.push, **self._names, id=message, number=str(self._made))
         if not self._admin.ask(self._pushed(message), *push):
-            self._recorder.note(
-                "netdiag", "push", "fail", id=message, reason="the server takes no more"
-            )
+            why = "the server takes no more" if self._admin.open else "the server does not run"
+            self._recorder.note("netdiag", "push", "fail", id=message, reason=why)
 
     def _pushed(self, message: str) -> Callable[[Answer], None]:
         def answered(answer: Answer) -> None:
@@ -117,7 +116,7 @@ class Producer:
         def told(answer: Answer) -> None:
             self._left[place] = answer
             if len(self._left) == len(self._queue.places):
-                left = self._queue.read(self._left).items()
+                left = self._queue.read(self._left, self._names).items()
                 found: dict[str, Json] = {place: [*ids] for place, ids in left}
                 self._recorder.record("server.app", "left", "ok", found)
                 self._loop.stop()

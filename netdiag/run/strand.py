@@ -81,6 +81,7 @@ class Strand:
         self._ear = ear
         self._hosts = HostFaults(bench.cell.faults, engine)
         self._worked = False
+        self._lives = 0
         self.tape_done = False
 
     def start_cable(self) -> None:
@@ -116,7 +117,8 @@ class Strand:
 
     def _start_client(self) -> Child:
         version = self._bench.version()
-        client, reading = self._bench.client()
+        self._lives += 1
+        client, reading = self._bench.client(self._lives)
         self._recorder.note(
             "client.app",
             "start",

@@ -65,6 +65,11 @@ class Admin:
         return self.socket.fileno()
 
     @property
+    def open(self) -> bool:
+        """Whether the server has not closed the connection."""
+        return self._open
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is still outstanding."""
         return bool(self._waiting)

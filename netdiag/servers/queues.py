@@ -20,18 +20,19 @@ Ids = list[str]
 Left = dict[str, Ids]
 
 
-def _plain(answers: Mapping[str, Answer]) -> Left:
+def _plain(answers: Mapping[str, Answer], _: Mapping[str, str]) -> Left:
     """Each place's answer is the list of its messages."""
     return {place: texts(answer) for place, answer in answers.items()}
 
 
-def _stream(answers: Mapping[str, Answer]) -> Left:
+def _stream(answers: Mapping[str, Answer], names: Mapping[str, str]) -> Left:
     """XRANGE, XINFO GROUPS and XPENDING -> what was never handed out, and what is not
-    acknowledged.
+    acknowledged. Where the group is gone nothing can be handed out.
     """
     entries = {text(row[0]): _message(row[1]) for row in _rows(answers["entries"])}
-    groups = [texts(row) for row in _rows(answers["groups"])]
-    last = groups[0][groups[0].index("last-delivered-id") + 1] if groups else "0-0"
+    last = _last_delivered(answers["groups"], names["group"])
+    if last is None:
+        return {"ids": [], "ungrouped": list(entries.values())}
     pending = [text(row[0]) for row in _rows(answers["pending"])]
     return {
         "ids": [message for entry, message in entries.items() if _after(entry, last)],
@@ -39,16 +40,26 @@ def _stream(answers: Mapping[str, Answer]) -> Left:
     }
 
 
+def _last_delivered(groups: Answer, name: str) -> str | None:
+    """The entry that a group got last; None: there is no such group (any more)."""
+    for row in _rows(groups):
+        told = texts(row)
+        facts = dict(zip(told[::2], told[1::2], strict=False))
+        if facts.get("name") == name:
+            return facts.get("last-delivered-id", "0-0")
+    return None
+
+
 @dataclass(frozen=True)
 class Queue:
     """One pattern's way. push: None when the client makes the messages itself; places: name ->
-    the command that lists it; read: the answers -> message names by place.
+    the command that lists it; read: the answers and the workload's names -> messages by place.
     """
 
     push: str | None
     places: Mapping[str, str] = field(default_factory=dict)
     prepare: str | None = None
-    read: Callable[[Mapping[str, Answer]], Left] = _plain
+    read: Callable[[Mapping[str, Answer], Mapping[str, str]], Left] = _plain
 
 
 _LIST: Final = {"ids": "LRANGE {key} 0 -1"}

@@ -135,6 +135,14 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
           "processing list", id="a processing list keeps it"),
     param("xreadgroup", [*push(1), left(pending=["m1"])], [reply(1.1, sent=3, taken=3)],
           [cut(0, None)], "stuck", "in the pending list", id="a pending list keeps it"),
+    param("xreadgroup", [*push(1), left(ungrouped=["m1"])], [], [], "stuck",
+          "in the stream, but the group is gone: who reads for it gets NOGROUP", id="no group"),
+    param("xreadgroup", [*push(1), event(4, "server.app", "exit", "fail", code=-9), left()],
+          [reply(1.1, sent=3, taken=3)], [cut(1, None)], "lost", "the server's socket is gone; "
+          "kept in the server's memory, which was gone at +4.000 s: lost", id="kept in vain"),
+    param("blmove", [*push(1), event(1.05, "server.app", "exit", "fail", code=-9), left()],
+          [reply(1.1, arrived=1.2)], [], "lost", "reached the client's host",
+          id="popped after the server had come back with it"),
     param("blmove", [*push(1), *done(1.1), left(processing=["m1"])], [], [], "delivered",
           "its acknowledgement never came, so it is in the processing list", id="lost its ACK"),
     param("blmove", [*push(1), event(5, "netdiag", "requeue", "ok", id="m1"), *done(5.1), left()],
@@ -161,6 +169,16 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
     param("request", [call(1, "m1"), left(executed=["m1"])],
           [Reply(CLIENT, 1, SECOND, 1, 1, 2, 2, None)], [], "lost",
           "executed, but its answer was not received; taken by the cable twice", id="no answer"),
+    param("request", [call(1, "m1"), event(4, "client.app", "error", "fail", id="m0"),
+                      left(executed=[])],
+          [], [], "unknown", "not answered", id="another request's error"),
+    param("request", [call(1, "m1"), replace(end(4), who="b"), left(executed=[])], [], [],
+          "unknown", "not answered", id="another client's end"),
+    param("request", [call(1, "m1"), end(4), left(executed=[])], [], [], "lost",
+          "never executed, and the caller ended: lost", id="the caller's end"),
+    param("request", [replace(call(1, "m1"), who="a"), replace(call(2, "m1"), who="b"),
+                      left(executed=["m1", "m1"])],
+          [], [], "unknown", "a and b made a message of this name", id="a name of two"),
     param("request", [call(29.9, "m1"), left(executed=[])], [], [], "unknown", "not answered",
           id="under way at the end"),
 ])
@@ -178,6 +196,28 @@ def test_what_a_dead_program_had_not_done_is_lost() -> None:
     assert lost.fate == "lost"
     assert lost.text == \
         "received at +3.000 s, which ended before it had done its work on it: lost"
+
+
+def test_who_was_closed_by_its_client_before_the_reply_is_a_zombie() -> None:
+    """The client gave up, and its FIN was lost: its kernel still answers, but nobody is there."""
+    given_up = event(1, "client.kernel", "socket", client=CLIENT, state="FIN-WAIT-1", orphan=True)
+    told = fate([given_up, *push(2), left()], [reply(2.1, arrived=2.2)], [cut(1, 2)])
+    assert told.fate == "zombie"
+    assert told.text.endswith("where its socket was closed by then: taken by a zombie")
+    later = fate([*push(0.1), given_up, left()], [reply(0.5, arrived=2.2)], [cut(1, 2)])
+    assert later.fate == "lost"
+
+
+def test_of_several_clients_each_accounts_for_the_requests_it_made() -> None:
+    events = [replace(call(1, "a:r1"), who="a"), replace(call(1, "b:r1"), who="b"),
+              got(2, "stranger", who="b"), left(executed=["a:r1"]), END]
+    told = {who: [one.id for one in account(
+                moments(*events), [], [], {}, PATTERNS["request"], who=who)]
+            for who in ("", "a", "b")}
+    assert told == {"": ["a:r1", "b:r1", "stranger"], "a": ["a:r1"], "b": ["b:r1", "stranger"]}
+    pushed = [*push(1), got(2, who="a"), left(), END]
+    (message,) = account(moments(*pushed), [], [], {}, PATTERNS["brpop"], who="b")
+    assert message.id == "m1", "a queue's messages are everybody's"
 
 
 def test_what_nobody_produced_is_unexpected() -> None:

@@ -21,6 +21,7 @@ from netdiag.clients.programs.redis_py.voice import Voice
 WORKLOAD = {
     "key": "jobs", "consumer": "c", "block": 0.0, "work": 0.0, "after_error": {"pause": 0.5},
     "processing": "p", "group": "g", "reaper": None, "every": 1.0,
+    "names": "a:r",
 }  # fmt: skip
 ENTRY = [b"5-1", {b"message": b"m1"}]
 
@@ -78,8 +79,13 @@ STORIES = [
           [Subscribe("jobs"), Listen(0.0), Sleep(0.5), Subscribe("jobs")],
           [("call", None), ("error", None), ("reconnect", None)], id="subscribes again"),
     param({"pattern": "request"}, [1, None],
-          [Call(("RPUSH", "jobs", "r1")), Sleep(1.0), Call(("RPUSH", "jobs", "r2"))],
-          [("call", "r1"), ("got", "r1")], id="request"),
+          [Call(("RPUSH", "jobs", "a:r1")), Sleep(1.0), Call(("RPUSH", "jobs", "a:r2"))],
+          [("call", "a:r1"), ("got", "a:r1")], id="request"),
+    param({"pattern": "request"}, [Broken(), None, 1],
+          [Call(("RPUSH", "jobs", "a:r1")), Sleep(0.5), Call(("RPUSH", "jobs", "a:r2")),
+           Sleep(1.0)],
+          [("call", "a:r1"), ("error", "a:r1"), ("reconnect", None), ("call", "a:r2"),
+           ("got", "a:r2")], id="an error says whose it is"),
 ]  # fmt: skip
 
 
@@ -99,7 +105,7 @@ def test_an_error_ends_the_consumer_that_was_told_to_exit():
 def test_a_pool_has_as_many_users_that_share_the_numbers():
     workload = {**WORKLOAD, "pattern": "request", "pool": 3}
     users = consumers(workload, Voice(os.open(os.devnull, os.O_WRONLY)), (Broken,))
-    assert [next(one.steps()).words[2] for one in users] == ["r1", "r2", "r3"]
+    assert [next(one.steps()).words[2] for one in users] == ["a:r1", "a:r2", "a:r3"]
 
 
 NESTED = [

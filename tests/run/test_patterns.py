@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -34,6 +35,26 @@ matrix:
     xreadgroup-claim: {pattern: xreadgroup, block: 400ms, reaper: {idle: 600ms}, work: 10ms}
 duration: 2500ms
 """
+SEVERAL = """
+name: several
+clients:
+  a: {kind: redis-py, settings: {keepalive: off, read_timeout: 2s, retry: 0}}
+  b: {kind: redis-py, mode: asyncio, settings: {keepalive: off, read_timeout: 2s, retry: 0}}
+workload: {pattern: request, key: jobs, pool: 2, every: 50ms}
+faults: [{name: again, client: a, at: {from: client, label: data, nth: 20}, do: {restart: client}}]
+duration: 2s
+"""
+GROUP = """
+name: group
+client: {kind: redis-py, settings: {keepalive: off, read_timeout: null, retry: 0}}
+workload:
+  pattern: xreadgroup
+  key: jobs
+  after_error: {pause: 300ms}
+  produce: [{at: 300ms, count: 1}, {at: {event: active, after: 1s}, count: 2}]
+faults: [{name: again, at: 800ms, do: restart}]
+duration: 3s
+"""
 OTHERS = """
 name: others
 client: {kind: redis-py, settings: {keepalive: off, read_timeout: null, retry: 0}}
@@ -50,12 +71,15 @@ duration: 1s
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """cell -> its events, of both scenarios."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for number, scenario in enumerate((CUT_OFF, OTHERS)):
+    for number, scenario in enumerate((CUT_OFF, OTHERS, SEVERAL, GROUP)):
         home = Home(tmp_path_factory.mktemp(f"patterns{number}"))
         done = home.record(scenario, "--jobs", "6")
         assert done.code == 0, done.out + done.err
         for path in home.out.glob("*/20*/cells/*/events.jsonl"):
             found[path.parent.name] = list(map(json.loads, path.read_text().splitlines()))
+        for path in home.out.glob("*/20*/analysis.json"):
+            for cell in json.loads(path.read_text())["cells"]:
+                found[f"{cell['id']}: fates"] = cell["messages"]
     return found
 
 
@@ -113,3 +137,34 @@ def test_each_user_of_a_pool_makes_its_requests_and_the_server_knows_which(told)
     assert set(answered) <= set(executed) <= set(asked)
     connected = [one for one in events if (one["what"], one["outcome"]) == ("connect", "ok")]
     assert len(connected) == 2
+
+
+def test_several_clients_and_their_lives_make_requests_that_nobody_takes_for_anothers(told):
+    events = told["several"]
+    asked, executed = ids(events, "call"), left(events)["executed"]
+    assert len(set(asked)) == len(asked)
+    assert {name.rpartition("r")[0] for name in asked} == {"a:", "a:2:", "b:"}
+    assert set(ids(events, "got")) <= set(executed) <= set(asked)
+    assert len(set(executed)) == len(executed)
+    for who in ("a", "b"):
+        fates = told[f"several.{who}: fates"]
+        assert [one["id"] for one in fates] == ids(events, "call", who)
+        answered = set(ids(events, "got", who))
+        assert answered
+        assert answered == {one["id"] for one in fates if one["fate"] in ("delivered", "late")}
+
+
+def test_a_group_that_died_with_the_server_is_told_and_its_consumer_does_not_loop_hot(told):
+    events = told["group"]
+    errors = [one["t"] for one in events if one["what"] == "error"
+              and one["data"]["message"].startswith("NOGROUP")]
+    assert 2 <= len(errors) <= 10
+    assert all(later - sooner >= 300_000_000
+               for sooner, later in itertools.pairwise(errors))
+    assert ids(events, "got") == ["m1"]
+    assert left(events) == {"ids": [], "ungrouped": ["m2", "m3"]}
+    first, *others = told["group: fates"]
+    assert first["fate"] == "delivered"
+    for one in others:
+        assert (one["fate"], one["text"]) == (
+            "stuck", "in the stream, but the group is gone: who reads for it gets NOGROUP")

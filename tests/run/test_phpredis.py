@@ -7,6 +7,7 @@ late on a busy machine and never early.
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,22 @@ matrix:
     subscribe: {pattern: subscribe}
 duration: 2s
 """
-SCENARIOS = (PATTERNS, BLOCKED, AGAIN, CONNECTING, IN_FLIGHT, HEALED, PCONNECT, KEEPALIVE)
+RESTARTED = """
+name: restarted
+workload:
+  pattern: xreadgroup
+  key: jobs
+  after_error: {pause: 500ms}
+  produce: [{at: {event: active, after: 1s}, count: 1}]
+faults: [{name: again, at: {phase: blocked, after: 300ms}, do: restart}]
+matrix:
+  client:
+    object: {kind: phpredis, mode: bare, settings: {read_timeout: null}}
+    loop: {kind: phpredis, mode: loop, settings: {read_timeout: null}}
+duration: 4s
+"""
+SCENARIOS = (RESTARTED, PATTERNS, BLOCKED, AGAIN, CONNECTING, IN_FLIGHT, HEALED, PCONNECT,
+             KEEPALIVE)
 
 
 @dataclass(frozen=True)
@@ -288,6 +304,23 @@ def test_cut_in_flight_it_is_retransmitted_and_a_fin_waits_behind_it(cells):
     assert arrived > closed
     [fin, *_] = cell.sent("fin")
     assert fin > arrived
+
+
+@pytest.mark.parametrize("name", ["object", "loop"])
+def test_an_error_that_the_server_answers_is_told_and_not_asked_for_at_once_again(cells, name):
+    """phpredis throws nothing: xReadGroup is false, as for an empty stream, and getLastError tells.
+    After a restart without persistence there is no group.
+    """
+    cell = cells[f"restarted.{name}"]
+    first, *_ = cell.said("error")
+    assert first == READ_ERROR, "the FIN of the server that is killed"
+    groupless = [one["t"] / 1e9 for one in cell.app if one["what"] == "error"
+                 and one["data"]["message"].startswith("NOGROUP")]
+    assert groupless
+    assert {one["data"]["type"] for one in cell.app if one["what"] == "error"} == {
+        "RedisException", "LastError"}
+    assert all(later - sooner >= 0.5
+               for sooner, later in itertools.pairwise(groupless))
 
 
 def test_healed_before_the_retries_end_the_same_call_returns_its_element(cells):

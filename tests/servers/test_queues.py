@@ -40,12 +40,16 @@ LEFT = [
     param("xreadgroup", {"entries": ENTRIES, "groups": GROUPS, "pending": ((b"7-1", b"c", 1, 1),)},
           {"ids": ["m3"], "pending": ["m2"]}, id="a stream: ids compared as numbers"),
     param("xreadgroup", {"entries": ENTRIES, "groups": b"gone", "pending": b"gone"},
-          {"ids": ["m1", "m2", "m3"], "pending": []}, id="a stream whose group is gone"),
-    param("xreadgroup", {"entries": ((b"7-0", b"odd"),), "groups": (), "pending": ((b"9-9", 1),)},
-          {"ids": [""], "pending": []}, id="a stream of somebody else's making"),
+          {"ids": [], "ungrouped": ["m1", "m2", "m3"]}, id="a stream whose group is gone"),
+    param("xreadgroup", {"entries": ENTRIES, "groups": ((b"name", b"others"), *GROUPS),
+                         "pending": ()},
+          {"ids": ["m3"], "pending": []}, id="a stream with another group, too"),
+    param("xreadgroup", {"entries": ((b"7-0", b"odd"),), "groups": GROUPS,
+                         "pending": ((b"9-9", 1),)},
+          {"ids": [], "pending": []}, id="a stream of somebody else's making"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("pattern", "answers", "left"), LEFT)
 def test_what_is_left_is_told_by_place(pattern, answers, left):
-    assert QUEUES[pattern].read(answers) == left
+    assert QUEUES[pattern].read(answers, Workload(pattern=pattern).names) == left

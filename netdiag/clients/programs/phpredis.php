@@ -23,6 +23,22 @@ function describe(Throwable $error): array
     return ['type' => get_class($error), 'errno' => null, 'message' => $error->getMessage()];
 }
 
+/* An error that the server answered: phpredis throws none, it returns false and keeps the text. Who
+ * does not ask for that takes it for an empty queue and calls again at once, for ever. */
+class LastError extends RedisException
+{
+}
+
+function ask(Redis $redis, callable $command): mixed
+{
+    $redis->clearLastError(); // a dial that failed leaves its own there
+    $reply = $command();
+    if ($reply === false && $redis->getLastError() !== null) {
+        throw new LastError($redis->getLastError());
+    }
+    return $reply;
+}
+
 /* The message's name as the contract has it, whatever its bytes are. */
 function name(string $message): string
 {
@@ -66,17 +82,20 @@ function take(Redis $redis, array $w): array
         case 'brpop':
         case 'blpop':
             $method = $w['pattern'] === 'brpop' ? 'brPop' : 'blPop';
-            $reply = $redis->$method([$key], $block);
+            $reply = ask($redis, fn () => $redis->$method([$key], $block));
             return $reply ? [[null, $reply[1]]] : [];
         case 'bzpopmin':
-            $reply = $redis->bzPopMin([$key], $block);
+            $reply = ask($redis, fn () => $redis->bzPopMin([$key], $block));
             return $reply ? [[null, $reply[1]]] : [];
         case 'blmove':
-            $reply = $redis->rawCommand('BLMOVE', $key, $w['processing'], 'RIGHT', 'LEFT', $block);
+            $words = ['BLMOVE', $key, $w['processing'], 'RIGHT', 'LEFT', $block];
+            $reply = ask($redis, fn () => $redis->rawCommand(...$words));
             return is_string($reply) ? [[$reply, $reply]] : [];
         default:
             $ms = (int) round($w['block'] * 1000);
-            return entries($redis->xReadGroup($w['group'], $w['consumer'], [$key => '>'], 1, $ms), $key);
+            $words = [$w['group'], $w['consumer'], [$key => '>'], 1, $ms];
+            $reply = ask($redis, fn () => $redis->xReadGroup(...$words));
+            return entries($reply, $key);
     }
 }
 
@@ -93,7 +112,8 @@ function entries(mixed $reply, string $key): array
 function claim(Redis $redis, array $w): array
 {
     $idle = (int) round($w['reaper']['idle'] * 1000);
-    $reply = $redis->rawCommand('XAUTOCLAIM', $w['key'], $w['group'], $w['consumer'], $idle, '0-0', 'COUNT', 10);
+    $words = ['XAUTOCLAIM', $w['key'], $w['group'], $w['consumer'], $idle, '0-0', 'COUNT', 10];
+    $reply = ask($redis, fn () => $redis->rawCommand(...$words));
     $taken = [];
     foreach ($reply[1] ?? [] as $entry) {
         if (is_array($entry[1] ?? null)) {
@@ -110,9 +130,9 @@ function done(Redis $redis, array $w, array $taken): void
         usleep((int) round($w['work'] * 1e6));
         say('processed', 'ok', ['id' => name($message)]);
         if ($handle !== null) {
-            $w['pattern'] === 'blmove'
+            ask($redis, fn () => $w['pattern'] === 'blmove'
                 ? $redis->lRem($w['processing'], $handle, 1)
-                : $redis->xAck($w['key'], $w['group'], [$handle]);
+                : $redis->xAck($w['key'], $w['group'], [$handle]));
             say('acknowledged', 'ok', ['id' => name($message)]);
         }
     }
@@ -140,11 +160,14 @@ function listen(Redis $redis, array $w): void
 /* One request as PHP makes it: an object of its own, which goes away at the request's end. */
 function request(array $task, array $settings, array $w): void
 {
+    global $asked;
     static $number = 0;
-    $id = 'r' . ++$number;
+    $id = $w['names'] . ++$number;
     $redis = dial($task, $settings);
+    $asked = $id;
     say('call', 'start', ['command' => 'RPUSH', 'id' => $id]);
-    $redis->rPush($w['key'], $id);
+    ask($redis, fn () => $redis->rPush($w['key'], $id));
+    $asked = null;
     say('got', 'ok', ['id' => $id]);
     unset($redis);
     usleep((int) round($w['every'] * 1e6));
@@ -154,7 +177,7 @@ function request(array $task, array $settings, array $w): void
  * loop: the error is caught, and it dials until it succeeds. */
 $bare = $task['mode'] === 'bare';
 $pause = is_array($workload['after_error']) ? $workload['after_error']['pause'] : null;
-$redis = null;
+$redis = $asked = null;
 while (true) {
     try {
         if ($workload['pattern'] === 'request') {
@@ -164,12 +187,13 @@ while (true) {
         $redis ??= dial($task, $settings);
         $workload['pattern'] === 'subscribe' ? listen($redis, $workload) : once($redis, $workload);
     } catch (RedisException $error) {
-        say('error', 'fail', describe($error));
+        say('error', 'fail', describe($error) + ($asked === null ? [] : ['id' => $asked]));
+        $asked = null;
         if ($bare && $pause === null) {
             exit(1);
         }
         usleep((int) round(($pause ?? 0.5) * 1e6));
-        if (!$bare) {
+        if (!$bare && !($error instanceof LastError)) {
             $redis = null;
         }
         say('reconnect');

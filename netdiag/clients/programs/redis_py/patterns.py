@@ -61,6 +61,7 @@ class Consumer:
         self.voice = voice
         self.errors = errors
         self.subscribed = False
+        self.asked: str | None = None
 
     def steps(self) -> Steps:
         """Take, work, acknowledge; after an error pause and go on, or return 1."""
@@ -70,7 +71,9 @@ class Consumer:
                 yield from once(self)
             except self.errors as error:
                 self.subscribed = False
-                self.voice.say("error", "fail", **describe(error))
+                whose = {} if self.asked is None else {"id": self.asked}
+                self.voice.say("error", "fail", **describe(error), **whose)
+                self.asked = None
                 if self.workload["after_error"] == "exit":
                     return 1
                 yield Sleep(self.workload["after_error"]["pause"])
@@ -143,9 +146,10 @@ def _subscribe(me: Consumer) -> Steps:
 
 
 def _request(me: Consumer) -> Steps:
-    name = f"r{next(me.workload['numbers'])}"
+    name = me.asked = f"{me.workload['names']}{next(me.workload['numbers'])}"
     me.voice.say("call", "start", command="RPUSH", id=name)
     yield Call(("RPUSH", me.workload["key"], name))
+    me.asked = None
     me.voice.say("got", "ok", id=name)
     yield Sleep(me.workload["every"])
 
