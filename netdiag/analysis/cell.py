@@ -18,7 +18,7 @@ from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import CellAnalysis, Outcome, worst
-from netdiag.analysis.moments import Moments, by_fault, faults_of
+from netdiag.analysis.moments import Moments, by_fault, faults_of, silent
 from netdiag.analysis.predicted import Seen, predicted
 from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
@@ -28,7 +28,7 @@ from netdiag.recording import read_told
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netdiag.analysis.model import FaultEffect
     from netdiag.recording import CellFiles, Event
@@ -133,7 +133,7 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         backlog=_backlog(moments),
     )
     verdicts = judge(cell.expect, facts)
-    unknown = (*damage, *_unknown(moments, wire, faults, cell))
+    unknown = (*damage, *_unknown(moments, wire, faults, cell, tuple(_silent(everything, cell))))
     return CellAnalysis(
         id=cell.id,
         choices=cell.choices,
@@ -197,13 +197,18 @@ def _errors(moments: Moments, began: int | None) -> tuple[tuple[str, int | None]
 
 
 def _unknown(
-    moments: Moments, wire: WireLog, faults: Sequence[FaultEffect], cell: Cell
+    moments: Moments,
+    wire: WireLog,
+    faults: Sequence[FaultEffect],
+    cell: Cell,
+    silent: tuple[str, ...],
 ) -> tuple[str, ...]:
     """Why nothing can be said of this cell; empty when its verdicts count."""
     why = [*_unfinished(moments), *_client_failed(moments)]
     if not why:
         told = {fault.name: fault for fault in faults}
         why += [miss for wanted in cell.faults if (miss := _missed(wanted.name, told))]
+        why += silent
     if wire.dropped:
         why.append(f"the kernel dropped {wire.dropped} frames before the cable could see them")
     elif not why and (wire.truncated or wire.dropped is None):
@@ -219,7 +224,17 @@ def _missed(name: str, told: Mapping[str, FaultEffect]) -> str | None:
         return f"fault {name} never took effect: {reason or 'its trigger never came'}"
     if effect.undone is not None:
         return f"fault {name} did not do its work: {effect.undone}"
+    if effect.unhealed is not None:
+        return f"fault {name} was never healed: {effect.unhealed}"
     return None if effect.touched else f"fault {name} took effect but touched no packet"
+
+
+def _silent(events: tuple[Event, ...], cell: Cell) -> Iterator[str]:
+    """Why messages that the scenario speaks of were never produced."""
+    for number in range(len(cell.workload.produce)):
+        why = silent(events, str(number))
+        if why is not None:
+            yield f"entry {number + 1} of produce never began: {why}"
 
 
 def _unfinished(moments: Moments) -> list[str]:

@@ -69,7 +69,8 @@ class Entry:
 class FaultEffect:
     """What became of one fault: when it began and healed (absolute ns too), and what it touched.
 
-    acts: what was seen to happen to a program; undone: what should have and was not.
+    acts: what was seen to happen to a program; undone: what should have and was not; unhealed: why
+    its `heal` was not met.
     """
 
     name: str
@@ -85,6 +86,7 @@ class FaultEffect:
     why_not: str | None
     acts: tuple[str, ...] = ()
     undone: str | None = None
+    unhealed: str | None = None
 
     @property
     def touched(self) -> int:

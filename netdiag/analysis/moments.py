@@ -105,7 +105,7 @@ def _effect(
     began, healed = edges.get("active"), edges.get("healed")
     told = {**(dict(began.data) if began else {}), **summary}
     packet = began.data.get("packet") if began else None
-    injected, why_not = summary.get("injected"), summary.get("why_not")
+    injected = summary.get("injected")
     return FaultEffect(
         name=name,
         verb=str(told.get("verb", "")),
@@ -117,8 +117,25 @@ def _effect(
         packet=packet if isinstance(packet, int) else None,
         taken=_counts(summary.get("taken")),
         injected=injected if isinstance(injected, int) else 0,
-        why_not=why_not if isinstance(why_not, str) else None,
+        why_not=_text(summary.get("why_not")),
+        unhealed=_text(summary.get("unhealed")),
     )
+
+
+def silent(events: tuple[Event, ...], signal: str) -> str | None:
+    """Why what waits for this signal (of the cell's `produce`, by number) never began; None when a
+    cable gave it, or none says that it did not.
+    """
+    told = [
+        _text(event.data.get("why_not"))
+        for event in events
+        if event.what == "signal_summary" and event.data.get("signal") == signal
+    ]
+    return told[0] if told and all(told) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _with_acts(effect: FaultEffect, acts: list[Event]) -> FaultEffect:

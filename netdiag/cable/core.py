@@ -270,18 +270,21 @@ class Core:
         return self._done(decision, t)
 
     def summary(self) -> list[Note]:
-        """For each fault: whether it took effect, what it took, and if it never fired, why not."""
+        """What became of each fault and of each signal; of a trigger never met, why it was not."""
         return [
-            Note("fault_summary", "info", {**run.summary(), "why_not": self._why_not(run)})
-            for run in self._faults
+            *(Note("fault_summary", "info", run.summary(self._why_not(run)))
+              for run in self._faults),
+            *(Note("signal_summary", "info", one.summary(self._why_not(one)))
+              for one in self._signals),
         ]
 
-    def _why_not(self, run: FaultRun) -> str | None:
-        trigger = run.fault.at
-        if run.stage is Stage.DELAYED:
-            return f"the cell ended before {trigger} was over"
-        if run.stage is not Stage.WAITING:
+    def _why_not(self, one: FaultRun | Signal) -> str | None:
+        """Why the trigger that it still waits for was not met; None when it waits for none."""
+        trigger = one.awaited
+        if trigger is None:
             return None
+        if one.delayed:
+            return f"the cell ended before {trigger} was over"
         if isinstance(trigger, PhaseTrigger):
             return self._readers[trigger.command].why_not(trigger.phase)
         if self._start is None:

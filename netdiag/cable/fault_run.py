@@ -62,6 +62,24 @@ class FaultRun:
         )
 
     @property
+    def began(self) -> bool:
+        """Whether it took effect."""
+        return self.stage not in (Stage.WAITING, Stage.DELAYED)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether a trigger is met and its delay is not over."""
+        return self.stage in (Stage.DELAYED, Stage.HEALING)
+
+    @property
+    def awaited(self) -> Trigger | None:
+        """The trigger that it waits for now, or whose delay is not over; None: it waits for none.
+        """
+        if self.stage is Stage.OVER:
+            return None
+        return self.fault.heal if self.began else self.fault.at
+
+    @property
     def governs(self) -> bool:
         """Whether its verb now decides the fate of frames."""
         return self.stage in _GOVERNS
@@ -202,8 +220,10 @@ class FaultRun:
         injections, self._injections = self._injections, ()
         return injections
 
-    def summary(self) -> dict[str, Json]:
-        """What became of the fault, for the recording's end."""
+    def summary(self, why_not: str | None) -> dict[str, Json]:
+        """What became of the fault, for the recording's end; why_not: why the trigger that it
+        waits for was not met, which is its beginning or its `heal`.
+        """
         return {
             "fault": self.fault.name,
             "verb": str(self.fault.do),
@@ -211,4 +231,6 @@ class FaultRun:
             "stage": self.stage.value,
             "taken": dict(self._taken),
             "injected": self.made,
+            "why_not": None if self.began else why_not,
+            "unhealed": why_not if self.began else None,
         }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netdiag.faults.trigger import Trigger
+    from netdiag.recording import Json
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.phases import Occurrence
 
@@ -84,6 +85,7 @@ class Signal:
 
     def __init__(self, name: str, trigger: Trigger) -> None:
         self.name = name
+        self.trigger = trigger
         self._waiting: Waiting | None = Waiting(trigger)
         self._due: int | None = None
 
@@ -93,9 +95,18 @@ class Signal:
         return self._due is not None
 
     @property
+    def awaited(self) -> Trigger | None:
+        """The trigger that it waits for, or whose delay is not over; None once it is given."""
+        return self.trigger if self.delayed or self._waiting is not None else None
+
+    @property
     def pending(self) -> tuple[Trigger, ...]:
         """The trigger that it waits for; none once it is met."""
-        return () if self._waiting is None else (self._waiting.trigger,)
+        return () if self._waiting is None else (self.trigger,)
+
+    def summary(self, why_not: str | None) -> dict[str, Json]:
+        """Whether it was given, for the recording's end; why_not: why its trigger was not met."""
+        return {"signal": self.name, "trigger": str(self.trigger), "why_not": why_not}
 
     def packet(
         self, t: int, seen: Observation, phases: Mapping[str | None, Sequence[Occurrence]]

@@ -88,6 +88,11 @@ def spoilt(tmp_path: Path, change: Spoil) -> CellAnalysis:
           "fault cut never took effect: no packet reached the phase", id="missed"),
     param(without("fault", "fault_summary"),
           "fault cut never took effect: its trigger never came", id="missed, and nothing said"),
+    param(summary(unhealed="error never came"), "fault cut was never healed: error never came",
+          id="never healed"),
+    param(with_(event(1, "cable", "signal_summary", signal="0", trigger="error",
+                      why_not="error never came")),
+          "entry 1 of produce never began: error never came", id="nothing was produced"),
     param(summary(taken={}), "fault cut took effect but touched no packet", id="touched nothing"),
     param(lambda events: [*without("call", "connect")(events), event(
               1, "client.app", "exit", "fail", code=1, said="No module named redis")],
@@ -98,6 +103,17 @@ def test_what_makes_a_cell_unknown(change: Spoil, why: str, tmp_path: Path) -> N
     cell = spoilt(tmp_path, change)
     assert cell.outcome is Outcome.UNKNOWN
     assert why in cell.unknown
+
+
+@pytest.mark.parametrize("told", [
+    param({"signal": "0", "why_not": None}, id="another cable gave it"),
+    param({"signal": "7", "why_not": "error never came"}, id="not this cell's"),
+])
+def test_a_producer_that_began_anywhere_is_no_reason(told: dict[str, Any], tmp_path: Path) -> None:
+    never = event(1, "cable", "signal_summary", signal="0", why_not="error never came")
+    first = [never] if told["signal"] == "0" else []
+    zombie = spoilt(tmp_path, with_(*first, event(1, "cable", "signal_summary", **told)))
+    assert zombie.outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize(("first", "count", "why"), [

@@ -445,6 +445,40 @@ def test_the_summary_counts_what_each_fault_took_by_sender_and_label():
         "taken": {"client data": 1, "client retransmission": 1, "not tcp": 1, "server fin": 1},
         "injected": 0,
         "why_not": None,
+        "unhealed": None,
+    }
+
+
+@pytest.mark.parametrize(("heal", "script", "reason"), [
+    param(fin(nth=2), "> FA x", "2nd fin from client never came", id="packet"),
+    param(EventTrigger(event="error"), "", "error never came", id="event"),
+    param(TimeTrigger(time=5.0), "@ 4", "5 s never came", id="time"),
+    param(PhaseTrigger(phase="closing"), "> RA x", "no FIN passed; 1 RST did", id="phase"),
+    param(fin(after=3.0), "> FA x", "the cell ended before fin from client + 3 s was over",
+          id="delayed"),
+    param(fin(), "> FA x", None, id="met"),
+    param(None, "> FA x", None, id="none is wanted"),
+])
+def test_a_heal_that_never_came_says_why(heal, script, reason):
+    play = Play(cut("connected", heal=heal))(HANDSHAKE + script)
+    (summary,) = play.core.summary()
+    assert (summary.data["why_not"], summary.data["unhealed"]) == (None, reason)
+
+
+def test_a_signal_that_was_never_given_says_why():
+    play = Play(cut("connected"), signals={
+        "given": EventTrigger(event="active"),
+        "never": EventTrigger(event="error", after=1.0),
+        "late": EventTrigger(event="active", after=9.0),
+        "phase": PhaseTrigger(phase="reply_in_flight"),
+    })(HANDSHAKE + "@ 4")
+    told = {note.data["signal"]: note.data["why_not"] for note in play.core.summary()
+            if note.what == "signal_summary"}
+    assert told == {
+        "given": None,
+        "never": "error + 1 s never came",
+        "late": "the cell ended before active + 9 s was over",
+        "phase": "no BRPOP was sent, nor any other command",
     }
 
 
