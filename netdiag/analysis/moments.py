@@ -67,9 +67,10 @@ def halted(moments: Moments, host: str) -> Event | None:
     why = None
     for event in moments.of(f"{host}.app", "start", "started", "exit", "signal", "docker"):
         word = event.data.get("signal") or event.data.get("verb")
-        if event.what in ("start", "started") or word in ("SIGCONT", "unpause"):
+        done = word if event.outcome == "ok" else None
+        if event.what in ("start", "started") or done in ("SIGCONT", "unpause"):
             why = None
-        elif event.what == "exit" or (word in ("SIGSTOP", "pause") and event.outcome == "ok"):
+        elif event.what == "exit" or done in ("SIGSTOP", "pause"):
             why = event
     return why
 

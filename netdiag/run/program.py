@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from netdiag.process import Stranger, how_it_ended
+from netdiag.process import how_it_ended
+from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,20 +25,24 @@ if TYPE_CHECKING:
     from netdiag.process import Child
     from netdiag.run.recorder import Recorder
 
-_SEEN_IN: Final = {
-    "SIGSTOP": os.WSTOPPED | os.WEXITED | os.WNOWAIT,
-    "SIGCONT": os.WCONTINUED | os.WEXITED | os.WNOWAIT,
-    "SIGKILL": os.WEXITED | os.WNOWAIT,
-}
-"""For the signals that no program can refuse: what its parent is told of their effect."""
 _SHOWN: Final[dict[str, Callable[[str], bool]]] = {
     "SIGSTOP": lambda state: state.startswith("T"),
     "SIGCONT": lambda state: not state.startswith("T"),
     "SIGKILL": lambda state: state.startswith("ended"),
 }
-"""And the states in which it shows."""
-_WITNESSED: Final = 0.5  # s
-_LOOK_AGAIN: Final = 0.001  # s; what becomes of a stranger is told to its own parent alone
+"""For the signals that no program can refuse: the states in which their effect shows."""
+_IN_VAIN: Final = {"SIGSTOP": "it was stopped already", "SIGCONT": "it was not stopped"}
+"""And why there is none to be seen in a program that is in such a state before."""
+_RUNS: Final = "what it should have started again was running"
+_WITNESSED: Final = 2 * SECOND
+_LOOK_AGAIN: Final = MILLISECOND  # of a stop nobody but a parent is told, and not all are ours
+
+_LEAVES: Final = 30 * SECOND
+"""How long a program that was asked to end may take: what Kubernetes gives it by default."""
+_REACTS: Final = SECOND
+"""And how long what it does on any other signal may take to end it."""
+_ASK_TO_END: Final = ("SIGTERM", "SIGINT", "SIGQUIT")
+_NO_LIMIT: Final = 1 << 62
 
 
 def _shows(name: str, state: str) -> bool:
@@ -49,6 +56,17 @@ def own_group(child: Child) -> None:
         os.setpgid(child.pid, child.pid)
 
 
+@dataclass(frozen=True)
+class _Blame:
+    """A fault that may end the program: by this signal (a number) at any time, and until `until`
+    (ns) in any way.
+    """
+
+    fault: str
+    signal: int
+    until: int
+
+
 class Program:
     """A program that faults can reach. `starting` starts it again and gives the new process."""
 
@@ -60,7 +78,7 @@ class Program:
         self._recorder = recorder
         self._starting = starting
         self._running = True
-        self._ended_by: str | None = None
+        self._blamed: list[_Blame] = []
         self._again: str | None = None
 
     @property
@@ -75,12 +93,18 @@ class Program:
 
     @property
     def ended_by(self) -> str | None:
-        """The fault whose signal may have ended it; None: it can only have ended by itself."""
-        return self._ended_by
+        """The fault that has ended it, or is about to; None: it ended by itself, if it has.
+
+        That is so when it died of the fault's signal, or did not outlive what a signal asks for.
+        """
+        code, now = self.child.poll(), time.monotonic_ns()
+        died = [one for one in self._blamed if one.signal and code == -one.signal]
+        meant = died or [one for one in self._blamed if now < one.until]
+        return meant[-1].fault if meant else None
 
     def expect_end(self, fault: str) -> None:
         """A fault is about to end it, by other means than a signal of ours."""
-        self._ended_by = fault
+        self._blamed.append(_Blame(fault, 0, _NO_LIMIT))
 
     def ended(self) -> None:
         """Its end was heard of (and recorded): start it again if a fault is waiting for that."""
@@ -89,19 +113,27 @@ class Program:
             self._start(self._again)
 
     def start_again(self, fault: str) -> None:
-        """Start it again as soon as its end was heard of."""
-        self._again = fault
+        """Start it again as soon as its end was heard of; one that nobody ends runs already."""
         if not self._running:
             self._start(fault)
+        elif self.ended_by is None and self.child.poll() is None:
+            self._recorder.note("cable", "late", "fail", fault=fault, reason=_RUNS)
+        else:
+            self._again = fault
 
     def send(self, fault: str, name: str) -> None:
         """Send a signal to it and all it started, and record what that did."""
         if not self._running or self.child.poll() is not None:
             self._failed(fault, name, "it had ended before")
             return
+        if name in _IN_VAIN and _shows(name, self._state()):
+            self._failed(fault, name, _IN_VAIN[name])
+            return
         ignored = self._ignores(name)
-        if name not in ("SIGSTOP", "SIGCONT"):
-            self._ended_by = fault
+        if name not in _IN_VAIN:
+            limit = _LEAVES if name in _ASK_TO_END else _REACTS
+            until = time.monotonic_ns() + limit
+            self._blamed.append(_Blame(fault, signal.Signals[name], until))
         try:
             os.killpg(self.child.pid, signal.Signals[name])
         except OSError as err:
@@ -122,27 +154,18 @@ class Program:
         )
 
     def _effect(self, name: str) -> str:
-        """What the signal did: waits for the effect of one that cannot be refused."""
-        seen = None
-        if isinstance(self.child, Stranger):
-            return self._effect_on_stranger(name)
-        if name in _SEEN_IN:
-            seen = os.waitid(os.P_PIDFD, self.child.pidfd, _SEEN_IN[name])
-        if seen is not None and seen.si_code in (os.CLD_KILLED, os.CLD_EXITED, os.CLD_DUMPED):
-            code = seen.si_status if seen.si_code == os.CLD_EXITED else -seen.si_status
-            return f"ended: {how_it_ended(code)}"
-        return self._state()
-
-    def _effect_on_stranger(self, name: str) -> str:
-        """The same for a process whose parent is told in our place: seen in /proc, and its end by
-        its pidfd.
+        """What the signal did: waits for the effect of one that cannot be refused, but not for
+        ever. It is seen in /proc, and an end by the pidfd.
         """
-        limit = time.monotonic() + _WITNESSED
+        limit = time.monotonic_ns() + _WITNESSED
+        ends = select.poll()
+        ends.register(self.child.pidfd, select.POLLIN)
         while True:
-            state = f"ended: {name}" if self.child.poll() is not None else self._state()
-            if _shows(name, state) or time.monotonic() > limit:
+            code = self.child.poll()
+            state = self._state() if code is None else f"ended: {how_it_ended(code)}"
+            if _shows(name, state) or time.monotonic_ns() > limit:
                 return state
-            time.sleep(_LOOK_AGAIN)
+            ends.poll(_LOOK_AGAIN / MILLISECOND)
 
     def _state(self) -> str:
         """`T (stopped)`, from /proc/PID/status."""
@@ -161,7 +184,8 @@ class Program:
         return ""
 
     def _start(self, fault: str) -> None:
-        self._again = self._ended_by = None
+        self._again = None
+        self._blamed.clear()
         self._running = True
         began = time.monotonic_ns()  # before whatever the new process does
         self.child = self._starting()

@@ -16,7 +16,7 @@ from netdiag.catalogue.clients import (
     RedisPySettings,
 )
 from netdiag.errors import LabError
-from netdiag.faults import EventTrigger, Fault, PhaseTrigger
+from netdiag.faults import EventTrigger, Fault, PhaseTrigger, TimeTrigger
 from netdiag.faults.host import Freeze, HostFault, Kill, Restart, Signal
 from netdiag.recording import read_events
 from netdiag.run.front import run_plan
@@ -48,6 +48,20 @@ CELLS = {
 }
 
 
+def overlapping(name: str, do: HostFault, at: float, lasts: float | None) -> Fault:
+    return Fault(name=name, at=TimeTrigger(time=at), do=do, for_=lasts)
+
+
+OVERLAPS = {
+    "thawed-anew": (
+        overlapping("ice", Freeze(), 0.5, 2.5),
+        overlapping("anew", Restart(), 1, None),
+    ),
+    "frozen-twice": (overlapping("ice", Freeze(), 0.5, 2), overlapping("snow", Freeze(), 1, 3)),
+    "killed-twice": (overlapping("one", Kill(), 0.5, 3), overlapping("two", Kill(), 1, 1)),
+}
+"""Two faults of one program; the cell must end in time, and say what came to nothing."""
+EACH = {**{name: (one,) for name, one in CELLS.items()}, **OVERLAPS}
 SEVERAL = "several"
 """Three clients and one server: what happens to it happens once."""
 PARENT = ExecClient(command=("sh", "-c", f"{sys.executable} -m netdiag.clients.programs.redis_py"
@@ -75,15 +89,15 @@ def recording(tmp_path_factory):
                     Produce(at=EventTrigger(event="active", after=4.0)),
                 )
             ),
-            faults=(one,),
+            faults=faults,
             duration=6.0,
         )
-        for index, (name, one) in enumerate(CELLS.items())
+        for index, (name, faults) in enumerate(EACH.items())
     )
     plan = Plan(scenario="hosts", about="", digest="", seed=1, cells=cells)
     try:
         out = tmp_path_factory.mktemp("hosts")
-        made = run_plan(plan, out=out, jobs=len(CELLS), follow=lambda _: None).recording
+        made = run_plan(plan, out=out, jobs=len(EACH), follow=lambda _: None).recording
     except LabError as err:
         pytest.skip(str(err))
     return made, {cell.id: cell for cell in analyse(made, plan).cells}
@@ -112,6 +126,25 @@ def test_a_signal_that_the_program_ignores_makes_the_cell_unknown(recording) -> 
     cell = recording[1]["ignored"]
     assert cell.outcome is Outcome.UNKNOWN
     assert cell.unknown == ("fault f did not do its work: SIGPIPE: the program ignores it",)
+
+
+@pytest.mark.parametrize(
+    ("name", "failed"),
+    [
+        param("thawed-anew", ["ice did not do its work: SIGCONT: it was not stopped"],
+              id="a freeze heals on the new program"),
+        param("frozen-twice", ["snow did not do its work: SIGSTOP: it was stopped already"],
+              id="frozen while it stands still"),
+        param("killed-twice", ["one did not do its work: what it should have started again was"
+                               " running", "two did not do its work: SIGKILL: it had ended before"],
+              id="brought back by another fault"),
+    ],
+)
+def test_faults_of_one_program_that_meet_say_what_came_to_nothing(
+    recording, name: str, failed: list[str]
+) -> None:
+    cell = recording[1][name]
+    assert [one for one in cell.unknown if "did not do" in one] == [f"fault {x}" for x in failed]
 
 
 def test_the_packet_that_begins_a_freeze_finds_the_program_frozen(recording) -> None:
