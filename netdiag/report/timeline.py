@@ -1,8 +1,9 @@
 """Entries of a cell's timeline -> the rows a person reads: no routine, long series drawn together.
 
-The rule this file guards: nothing disappears silently. What is left out is counted; of a series
-that is drawn together the first rows stay, the last one, and the number between them. A series ends
-where a fault begins or heals, so the first of everything after it is always shown.
+The rule this file guards: nothing disappears silently, and times read downwards. What is left out
+is counted; of a series that is drawn together the first rows stay, the last one, and the number
+between them, told anew below every other row that comes between. A series ends where a fault begins
+or heals, so the first of everything after it is always shown.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from netdiag.report.words import moment, plain
@@ -59,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gap(Generic[T]):
-    """What was left out, series by series; never empty."""
+    """Items that follow each other and are left out; at least `_FEWEST_HIDDEN` of them."""
 
     hidden: tuple[T, ...]
 
@@ -67,29 +69,25 @@ class Gap(Generic[T]):
 def thinned(
     items: Sequence[T], series: Callable[[T], Hashable], first: Callable[[T], int] = lambda _: 1
 ) -> list[T | Gap[T]]:
-    """The items in their order; of a series its `first` ones, a gap, and the last one.
+    """The items in their order; of a series its `first` ones and the last one, gaps for the others.
 
-    A series of None is never thinned; at least two items are left out, or none. Gaps that meet are
-    one.
+    A series of None is never thinned. No gap reaches past an item that is shown: what is left out
+    on both sides of it are two gaps.
     """
     members: dict[Hashable, list[int]] = {}
     for index, item in enumerate(items):
         members.setdefault(series(item), []).append(index)
     members.pop(None, None)
-    hidden: dict[int, list[int]] = {}
-    for indexes in members.values():
-        left_out = indexes[first(items[indexes[0]]) : -1]
-        if len(left_out) >= _FEWEST_HIDDEN:
-            hidden |= {index: [] for index in left_out} | {left_out[0]: left_out}
+    surplus = {
+        index for indexes in members.values() for index in indexes[first(items[indexes[0]]) : -1]
+    }
     kept: list[T | Gap[T]] = []
-    for index, item in enumerate(items):
-        more = tuple(items[one] for one in hidden.get(index, ()))
-        if index not in hidden:
-            kept.append(item)
-        elif more and kept and isinstance(kept[-1], Gap):
-            kept[-1] = Gap((*kept[-1].hidden, *more))
-        elif more:
-            kept.append(Gap(more))
+    for hide, run in groupby(range(len(items)), surplus.__contains__):
+        together = [items[index] for index in run]
+        if hide and len(together) >= _FEWEST_HIDDEN:
+            kept.append(Gap(tuple(together)))
+        else:
+            kept += together
     return kept
 
 
@@ -132,7 +130,7 @@ def routine(entries: Sequence[Entry]) -> int:
 
 
 def _gap_row(gap: Gap[Entry], broken: bool) -> Row:
-    first, last = gap.hidden[0], max(gap.hidden, key=lambda entry: entry.t)
+    first, last = gap.hidden[0], gap.hidden[-1]
     kinds = Counter(plain(entry.kind).replace("_", " ") for entry in gap.hidden)
     what = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     if len(kinds) == 1:

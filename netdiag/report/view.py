@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from netdiag.analysis.model import Outcome
@@ -242,9 +243,23 @@ def _timers(cell: CellAnalysis) -> tuple[TimerRow, ...]:
 
 
 def _more_timers(gap: Gap[Regime], length: float) -> TimerRow:
-    first, last = _timer(gap.hidden[0], length), _timer(gap.hidden[-1], length)
+    """One row for all of them, from the first one's begin to the latest end."""
+    rows = [_timer(one, length) for one in gap.hidden]
+    sides, states, timers = (
+        listed(list(dict.fromkeys(pick(row) for row in rows)))
+        for pick in (attrgetter("side"), attrgetter("state"), attrgetter("timer"))
+    )
+    last = max(rows, key=attrgetter("end"))
     return replace(
-        first, connection="", ends=last.ends, end=last.end, reason="", more=len(gap.hidden)
+        rows[0],
+        side=sides,
+        connection="",
+        state=states,
+        timer=timers,
+        ends=last.ends,
+        end=last.end,
+        reason="",
+        more=len(rows),
     )
 
 

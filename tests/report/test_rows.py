@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import param
 
-from netdiag.analysis.model import Entry
+from netdiag.analysis.model import CellAnalysis, Entry
 from netdiag.report.timeline import Gap, Row, routine, rows_of, thinned
 
 from .specimens import cut, keepalive, read_timeout, zombie
+
+UNTIL = re.compile(r"until (\S+ m?s)")
+SCALE = {"s": 1, "ms": 1000}
 
 
 def brief(rows: tuple[Row, ...]) -> list[str]:
@@ -30,12 +35,21 @@ def test_routine_is_left_out_and_counted() -> None:
 
 
 def test_a_long_series_keeps_its_first_and_its_last() -> None:
-    cell = keepalive()
-    rows = [row for row in rows_of(cell.timeline, cell.faults) if "SYN" in row.text or row.more]
-    assert brief(tuple(rows)) == [
+    entries = [one for one in keepalive().timeline if one.kind == "syn_retransmission"]
+    rows = rows_of(entries)
+    assert brief(rows) == [
         "+6.59 s SYN retransmission #1", "+7.61 s ... 9 more until +15.77 s: syn retransmission",
         "+16.79 s SYN retransmission #3"]
     assert rows[1].more == 9
+
+
+@pytest.mark.parametrize("cell", [zombie(), keepalive(), read_timeout()])
+def test_times_read_downwards(cell: CellAnalysis) -> None:
+    """No row that stands for several reaches past the row below it."""
+    told = [words for row in rows_of(cell.timeline, cell.faults)
+            for words in (row.time, *UNTIL.findall(row.text))]
+    times = [float(number) / SCALE[unit] for number, unit in map(str.split, told)]
+    assert times == sorted(times)
 
 
 def test_a_schedule_shows_enough_to_see_it_double() -> None:
@@ -77,14 +91,22 @@ def test_the_cable_is_broken_from_the_fault_until_it_heals() -> None:
 
 
 @given(st.lists(st.sampled_from("aab")), st.integers(1, 4))
-def test_thinning_loses_nothing(letters: list[str], first: int) -> None:
+def test_thinning_loses_nothing_and_no_gap_reaches_past_what_is_shown(
+    letters: list[str], first: int) -> None:
     items = list(enumerate(letters))
     kept = thinned(items, lambda item: item[1], lambda _: first)
     spread = [one for part in kept for one in (part.hidden if isinstance(part, Gap) else (part,))]
-    assert sorted(spread) == items
+    assert spread == items
+    assert all(len(part.hidden) > 1 for part in kept if isinstance(part, Gap))
     shown = [one for one in kept if not isinstance(one, Gap)]
-    assert shown == sorted(shown)
     for letter in set(letters):
-        own = [one for one in shown if one[1] == letter]
-        assert len(own) == min(letters.count(letter), first + 1) or len(own) == first + 2 == \
-            letters.count(letter)
+        own = [one for one in items if one[1] == letter]
+        assert {*own[:first], own[-1]} <= set(shown)
+
+
+def test_a_gap_ends_where_a_row_of_another_lane_stands() -> None:
+    entries = [Entry(float(turn), "client.app", "calls BRPOP", kind="call") for turn in range(9)]
+    entries.append(Entry(4.5, "server.kernel", "keepalive probe #1", kind="keepalive_probe"))
+    assert brief(rows_of(entries)) == [
+        "0 s calls BRPOP", "+1.00 s ... 4 more until +4.00 s: call", "+4.50 s keepalive probe #1",
+        "+5.00 s ... 3 more until +7.00 s: call", "+8.00 s calls BRPOP"]

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 from pytest import param
 
-from netdiag.analysis.model import CellAnalysis, Notice, Outcome
+from netdiag.analysis.model import CellAnalysis, Notice, Outcome, Regime
 from netdiag.report.sentence import headline
 from netdiag.report.view import view_of
 
@@ -135,3 +135,16 @@ def test_every_word_of_a_view_is_printable(text: str) -> None:
     words = words_of(view_of(hostile(text)))
     assert len(words) > 40
     assert all(word.isprintable() for word in words)
+
+
+def test_intervals_drawn_together_are_named_as_what_they_are() -> None:
+    """Of two kernels that take turns, what is left out is neither the one's nor the other's."""
+    regimes = tuple(
+        Regime(side, "10.0.0.1:4000", state, timer, float(turn), turn + 0.5, "")
+        for turn in range(6) for side, state, timer in (
+            ("client", "SYN-SENT", "retransmission"), ("server", "SYN-RECEIVED", "none")))
+    cell, = view_of(run(replace(zombie(), regimes=regimes))).cells
+    (gap,) = (one for one in cell.timers if one.more)
+    assert (gap.side, gap.state, gap.timer) == (
+        "client and server", "SYN-SENT and SYN-RECEIVED", "retransmission timer and no timer")
+    assert (gap.begins, gap.ends, gap.more) == ("+1.00 s", "+4.50 s", 8)
