@@ -9,6 +9,7 @@ closes the sockets of a dead one.
 from __future__ import annotations
 
 import signal
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -53,7 +54,7 @@ def _signal(raw: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostFault:
+class HostFault(ABC):
     """What all of them share: whose program is meant, and that frames pass."""
 
     __pydantic_config__ = CLOSED
@@ -74,10 +75,10 @@ class HostFault:
         """Frames pass, always."""
         return decide(self, to)
 
+    @abstractmethod
     def orders(self, edge: str) -> tuple[Order, ...]:
         """What is done to the program when the fault becomes `active`, and when it has
         `healed`."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return f"{type(self).__name__.lower()} the {self.host}"

@@ -6,7 +6,17 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pytest import param
 
-from netdiag.faults import FAULTS, PASS, AskEngine, Drop, Fault, InjectReset, SendSignal, StartAgain
+from netdiag.faults import (
+    FAULTS,
+    PASS,
+    AskEngine,
+    Drop,
+    Fault,
+    HostFault,
+    InjectReset,
+    SendSignal,
+    StartAgain,
+)
 
 read = TypeAdapter(Fault).validate_python
 GONE = Drop("blackhole")
@@ -96,3 +106,11 @@ def test_every_kind_of_fault_can_be_written_by_its_name_alone() -> None:
         fault = read({"at": "1s", "do": name})
         assert (fault.kind, fault.lasts) == (name, row.lasts)
         assert fault.verb == row.params()
+
+
+def test_a_fault_of_a_host_without_orders_cannot_be_made() -> None:
+    class Idle(HostFault):
+        pass
+
+    with pytest.raises(TypeError, match="orders"):
+        Idle(host="server")
