@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import socket
 import struct
 from typing import TYPE_CHECKING
 
+from netdiag.errors import LabError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 _SIOCETHTOOL = 0x8946
 _OFF = {
@@ -50,12 +53,27 @@ def switched_on(interface: str) -> list[str]:
     return found
 
 
-def switch_on(interface: str, names: Iterable[str]) -> None:
-    """Switch these offloads on again, in an order that lets those follow that need others."""
+def switch_on(interface: str, names: Collection[str]) -> None:
+    """Switch these offloads on again, in an order that lets those follow that need others.
+
+    All are tried. Raises OSError when the interface has gone, LabError that names those still off.
+    """
+    why = ""
     for name, command in _OFF.items():
         if name in names:
-            with contextlib.suppress(OSError):
+            try:
                 _ask(interface, command, 1)
+            except OSError as err:
+                if err.errno == errno.ENODEV:
+                    raise
+                why = f" ({err.strerror})"
+    on = switched_on(interface)
+    still_off = [name for name in _OFF if name in names and name not in on]
+    if still_off:
+        raise LabError(
+            f"{interface} has {', '.join(still_off)} off now, so it is slower than it was{why}; "
+            f"switch on what `ethtool -k {interface}` shows, with `ethtool -K`"
+        )
 
 
 def _ask(interface: str, command: int, value: int) -> int:
