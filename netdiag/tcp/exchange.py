@@ -13,6 +13,7 @@ from netdiag.tcp.book import (
     BEGAN_FRAME,
     BEGAN_NS,
     BLOCK_ARGUMENT,
+    ERRORS,
     FIRST_ARGUMENT,
     FIRST_NAME,
     ITEM,
@@ -25,10 +26,10 @@ from netdiag.tcp.book import (
     PENDING,
     PENDING_HEAD,
     PENDING_LOST,
-    PUSH,
     QUEUE,
     QUEUE_BASE,
     SILENCED,
+    SORT,
     SUBSCRIBED,
 )
 from netdiag.tcp.words import packed
@@ -47,6 +48,9 @@ SUBSCRIBE_NAMES: Final = (
 )  # fmt: skip
 SUBSCRIBING: Final = tuple(packed(name) for name in SUBSCRIBE_NAMES)
 SUBSCRIBING_BEGINS: Final = tuple(name[0] for name in SUBSCRIBING)
+PLAIN: Final = 0  # of SORT
+PUSHED: Final = 1
+AN_ERROR: Final = 2
 DELIVERIES: Final = tuple(packed(name) for name in ("MESSAGE", "PMESSAGE", "SMESSAGE"))
 
 
@@ -122,10 +126,13 @@ def _enqueue(book: MutableSequence[int], own: int) -> None:
 def reply(book: MutableSequence[int], own: int) -> None:
     """What the server says is whole: a reply, or something unasked."""
     book[own + MESSAGES] += 1
+    sort = book[own + SORT]
+    if sort == AN_ERROR:
+        refusal(book, own)
     pending = book[PENDING]
     if not pending:
         return
-    if book[own + PUSH] or book[SUBSCRIBED]:
+    if sort == PUSHED or book[SUBSCRIBED]:
         first, second = book[own + NAME], book[own + NAME + 1]
         if _is_one_of(SUBSCRIBING, first, second):
             head = QUEUE_BASE + 4 * (book[PENDING_HEAD] % QUEUE)
@@ -133,13 +140,20 @@ def reply(book: MutableSequence[int], own: int) -> None:
                 book[head + 2] != first or book[head + 3] != second
             ):
                 return
-        elif book[own + PUSH] or _is_one_of(DELIVERIES, first, second):
+        elif sort == PUSHED or _is_one_of(DELIVERIES, first, second):
             return
     if pending > book[PENDING_LOST]:
         book[PENDING_HEAD] += 1
     else:
         book[PENDING_LOST] -= 1
     book[PENDING] = pending - 1
+
+
+def refusal(book: MutableSequence[int], own: int) -> None:
+    """An error of the server is whole: the first one's words are kept."""
+    book[own + ERRORS] += 1
+    if book[own + ERRORS] == 1:
+        _copy(book, own + NAME, own + FIRST_NAME, 3)
 
 
 def _is_one_of(names: tuple[tuple[int, int, int], ...], first: int, second: int) -> bool:

@@ -88,6 +88,8 @@ class Application:
     last_command_frame: int
     breaks: int  # how often the reading had to begin anew behind bytes that were not captured
     subscribed: bool = False  # it sent a SUBSCRIBE of some kind: it may wait without any command
+    errors: int = 0  # a server's replies that are errors; one before any command included
+    first_error: str = ""  # its first 21 characters, upper case
 
 
 @dataclass(frozen=True, slots=True)

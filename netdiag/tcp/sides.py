@@ -145,6 +145,7 @@ def _probes(book: Sequence[int], at: int, first_ns: int) -> Probes | None:
 def _application(book: Sequence[int], own: int, side: int, first_ns: int) -> Application:
     kind = book[own + b.KIND]
     named = side == 0 and book[own + b.MESSAGES] > 0
+    errors = book[own + b.ERRORS]
     first, last = own + b.FIRST_NAME, own + b.LAST_NAME
     return Application(
         tls=kind == TLS,
@@ -156,4 +157,6 @@ def _application(book: Sequence[int], own: int, side: int, first_ns: int) -> App
         last_command_frame=book[own + b.LAST_AT_FRAME],
         breaks=book[own + b.BREAKS],
         subscribed=side == 0 and book[b.SUBSCRIBED] != 0,
+        errors=errors,
+        first_error=_word(tuple(book[first : first + 3])) if errors else "",
     )

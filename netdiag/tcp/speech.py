@@ -16,19 +16,23 @@ from netdiag.tcp.book import (
     DEPTH,
     KIND,
     LEFT,
+    NAME,
     NEXT_SEQ,
     OWN,
+    PAYLOAD,
     PENDING,
     SIDE_BOOK,
     TRIES,
     WHERE,
 )
+from netdiag.tcp.exchange import refusal
 from netdiag.tcp.fields import HALF, MASK
 from netdiag.tcp.values import (
     A_LINE,
     BEFORE_VALUE,
     IN_BULK,
     KINDS,
+    LF,
     LOST,
     MINUS,
     NINE,
@@ -36,6 +40,7 @@ from netdiag.tcp.values import (
     ZERO,
     read,
 )
+from netdiag.tcp.words import WIDTH, word
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
@@ -44,6 +49,8 @@ UNKNOWN: Final = 0  # of KIND
 RESP: Final = 1
 TLS: Final = 2
 NEITHER: Final = 3
+A: Final = ord("A")
+Z: Final = ord("Z")
 GUESSES: Final = 32  # segments at which a connection older than the capture may begin a message
 
 
@@ -93,9 +100,30 @@ def _recognise(
         book[own + KIND] = RESP
         _start(book, own)
     else:
+        if side and _turns_away(book, own, data, at, size):
+            for part in range(3):
+                begin = at + 1 + part * WIDTH
+                book[own + NAME + part] = word(data, begin, min(begin + WIDTH, at + size - 2))
+            refusal(book, own)
         book[own + TRIES] += 1
         if book[own + TRIES] >= GUESSES:
             book[own + KIND] = NEITHER
+
+
+def _turns_away(
+    book: Sequence[int], own: int, data: Sequence[int], at: int, size: int
+) -> bool:
+    """Whether a server's first words, before any of its client's, are an error: so Redis receives
+    one client too many. That a server which speaks first speaks RESP is not said by that.
+    """
+    return (
+        not book[OWN + PAYLOAD]
+        and book[own + PAYLOAD] == size
+        and size >= 4
+        and data[at] == MINUS
+        and A <= data[at + 1] <= Z
+        and data[at + size - 1] == LF
+    )
 
 
 def _begins(side: int, data: Sequence[int], at: int, size: int) -> bool:

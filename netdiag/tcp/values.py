@@ -20,14 +20,14 @@ from netdiag.tcp.book import (
     MARKER,
     NEGATIVE,
     NUMBER,
-    PUSH,
+    SORT,
     STACK,
     SUBSCRIBED,
     WHERE,
     WORD,
     WORD_SIZE,
 )
-from netdiag.tcp.exchange import command, reply, string
+from netdiag.tcp.exchange import AN_ERROR, PLAIN, PUSHED, command, reply, string
 from netdiag.tcp.words import KEPT, UPPER, WIDTH, word
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ LOST: Final = 3
 
 STAR: Final = ord("*")
 DOLLAR: Final = ord("$")
-PUSHES: Final = ord(">")
 ATTRIBUTE: Final = ord("|")
 PAIRS: Final = (ord("%"), ATTRIBUTE)
 A_LINE: Final = 1  # of KINDS: a value that is its line
@@ -51,6 +50,9 @@ KINDS: Final = tuple(  # by marker; 0 begins no value
     + A_BULK * (chr(byte) in "$!=")
     + AN_AGGREGATE * (chr(byte) in "*~%>|")
     for byte in range(256)
+)
+SORTS: Final = tuple(  # by marker
+    PUSHED if byte == ord(">") else AN_ERROR if byte in b"-!" else PLAIN for byte in range(256)
 )
 CR: Final = 13
 LF: Final = 10
@@ -109,7 +111,7 @@ def _value(
         return -1
     if not depth:
         book[own + ITEM] = 0
-        book[own + PUSH] = 1 if marker == PUSHES else 0
+        book[own + SORT] = SORTS[marker]
         book[own + BEGAN_NS] = t_ns
         book[own + BEGAN_FRAME] = number
     at += 1
@@ -147,7 +149,7 @@ def _value(
 
 def _matters(book: MutableSequence[int], own: int) -> bool:
     """Whether a string of a server can tell what its message is."""
-    return not book[own + ITEM] and (book[own + PUSH] or book[SUBSCRIBED]) != 0
+    return not book[own + ITEM] and (book[own + SORT] or book[SUBSCRIBED]) != 0
 
 
 def _bulk(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netdiag.analysis.findings import find
 from tests.analysis.talk import CLIENT, MS, NIL, OK, SERVER, VALUE, Talk, Wire, resp
 from tests.tcp.making import Bare
 
@@ -224,6 +225,38 @@ def too_many_clients(wire: Wire) -> None:
         talk.say(SERVER, "PA", b"-ERR max number of clients reached\r\n").close(SERVER)
 
 
+TOO_MANY = b"-ERR max number of clients reached\r\n"
+
+
+def too_many_and_crossed(wire: Wire) -> None:
+    """The client's first command crosses the error, and is answered by an RST."""
+    for number in range(40):
+        talk = Talk(wire, number, at=0.05 * number).open()
+        talk.say(SERVER, "PA", TOO_MANY).ask(resp("HELLO", "3"), after=0.00001)
+        talk.say(SERVER, "FA").say(SERVER, "R")
+
+
+def too_many_and_asked(wire: Wire) -> None:
+    """A server that reads first what it will not do."""
+    for number in range(40):
+        talk = Talk(wire, number, at=0.05 * number).open().ask(resp("HELLO", "3"))
+        talk.say(SERVER, "PA", TOO_MANY).close(SERVER)
+
+
+def without_password(wire: Wire) -> None:
+    for number in range(40):
+        talk = Talk(wire, number, at=0.05 * number).open().ask(resp("BRPOP", "q", "0"))
+        talk.say(SERVER, "PA", b"-NOAUTH Authentication required.\r\n").close()
+
+
+def one_error_among_replies(wire: Wire) -> None:
+    """A script that the server does not know yet is sent, and works: forty healthy clients."""
+    for number in range(40):
+        talk = Talk(wire, number, at=0.05 * number).open().ask(resp("EVALSHA", "abc", "0"))
+        talk.say(SERVER, "PA", b"-NOSCRIPT No matching script.\r\n")
+        talk.ask(resp("EVAL", "return 1", "0")).say(SERVER, "PA", OK).close()
+
+
 def impatient(wire: Wire) -> None:
     """A read timeout of 5 s below a block timeout of 30 s."""
     for number in range(5):
@@ -244,6 +277,10 @@ def impatient(wire: Wire) -> None:
         (dead_server, ["black-hole", "syn-black-hole"]),
         (refused_again_and_again, ["reconnect-storm", "refused"]),
         (too_many_clients, ["reconnect-storm"]),
+        (too_many_and_crossed, ["reconnect-storm"]),
+        (too_many_and_asked, ["reconnect-storm"]),
+        (without_password, ["reconnect-storm"]),
+        (one_error_among_replies, []),
         (impatient, ["read-timeout-below-block"]),
     ],
 )
@@ -251,3 +288,11 @@ def test_an_incident_is_called_by_its_name(story: Story, rules: list[str]) -> No
     wire = Wire()
     story(wire)
     assert wire.rules() == rules
+
+
+@pytest.mark.parametrize("story", [too_many_clients, too_many_and_crossed, too_many_and_asked])
+def test_a_storm_says_what_the_server_said(story: Story) -> None:
+    wire = Wire()
+    story(wire)
+    (storm,) = (one for one in find(wire.facts()) if one.rule == "reconnect-storm")
+    assert "(40 answered by nothing but an error (ERR MAX NUMBER OF CLI))" in storm.cause

@@ -7,7 +7,7 @@ client that went away is no timeout.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -68,31 +68,44 @@ def _runs(ones: Sequence[ConnectionFacts]) -> Iterator[list[ConnectionFacts]]:
 
 
 def _failed(one: ConnectionFacts) -> bool:
-    """Never opened; or ended at once without an answer, or by the server without a question."""
+    """Never opened; or ended at once without an answer or with errors alone, or by the server
+    without a question.
+    """
     if one.opening in (Opening.REFUSED, Opening.UNANSWERED):
         return True
     if one.opening is not Opening.COMPLETE or one.one_sided >= 0 or one.open_at_end:
         return False
     if one.last_at - one.first_at > SHORT:
         return False
+    if _error(one):
+        return True
     if one.client.unique:
         return one.server.unique == 0
     return one.ended_by == 1  # a server that turns clients away, with a word of its own or without
 
 
+def _error(one: ConnectionFacts) -> str:
+    """The error that was all the server said; empty for none, or when it said more."""
+    said = one.server.application
+    return said.first_error if said.errors >= max(1, said.messages) else ""
+
+
 def _ends(run: Sequence[ConnectionFacts]) -> str:
     """How they failed, counted."""
-    words = {
-        "refused": sum(one.opening is Opening.REFUSED for one in run),
-        "unanswered": sum(one.opening is Opening.UNANSWERED for one in run),
-        "ended without a reply": sum(_ended(one) and one.client.unique > 0 for one in run),
-        "turned away by the server": sum(_ended(one) and not one.client.unique for one in run),
-    }
-    return ", ".join(f"{number} {word}" for word, number in words.items() if number)
+    words = Counter(_end(one) for one in run)
+    return ", ".join(f"{number} {word}" for word, number in words.items())
 
 
-def _ended(one: ConnectionFacts) -> bool:
-    return one.opening is Opening.COMPLETE
+def _end(one: ConnectionFacts) -> str:
+    """How an attempt failed."""
+    if one.opening is Opening.REFUSED:
+        return "refused"
+    if one.opening is Opening.UNANSWERED:
+        return "unanswered"
+    error = _error(one)
+    if error:
+        return f"answered by nothing but an error ({error})"
+    return "ended without a reply" if one.client.unique else "turned away by the server"
 
 
 def read_timeout_below_block(survey: Survey, found: tuple[Finding, ...]) -> Iterator[Evidence]:
