@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from netdiag.errors import LabError, NetdiagError, ScenarioError
 from netdiag.packet_filter import MOST, attach, tcp_filter
-from netdiag.tcp.pcapng import interface_block, packet_block, section_header, statistics_block
+from netdiag.tcp.blocks import interface_block, packet_block, section_header, statistics_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from netdiag.errors import RecordingError
+from netdiag.event_data import LARGEST, mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,6 @@ LANES: Final = ("client.app", "client.kernel", "cable", "server.kernel", "server
 OUTCOMES: Final = ("start", "ok", "fail", "info")
 
 _MOST_IN_A_SECOND = 999
-_LATEST: Final = 1 << 63
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # a file system such as vfat
 
 
@@ -237,30 +237,42 @@ def read_object(path: Path) -> dict[str, Json]:
 
 
 def parse_event(line: bytes) -> Event | None:
-    """One line of events.jsonl; None for a line that a crash cut or that is no event."""
+    """One line of events.jsonl; None for a line that a crash cut or that is no event.
+
+    Of its data, what `event_data.mistakes` finds has been left out.
+    """
+    return _read_line(line)[0]
+
+
+def _read_line(line: bytes) -> tuple[Event | None, str]:
+    """The event of a line, and what is wrong with the line, in words; empty for nothing."""
     try:
         row = json.loads(line)
         t, lane, what, outcome = (row[name] for name in ("t", "lane", "what", "outcome"))
         data, who = row["data"], row.get("who", "")
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    timed = isinstance(t, int) and not isinstance(t, bool) and abs(t) < _LATEST
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, "cannot be read"
+    timed = isinstance(t, int) and not isinstance(t, bool) and abs(t) < LARGEST
     named = all(isinstance(word, str) for word in (lane, what, outcome, who))
     if not (timed and named and isinstance(data, dict)):
-        return None
-    return Event(t, lane, what, outcome, data, who)
+        return None, "cannot be read"
+    wrong = mistakes(lane, what, data)
+    kept = {name: value for name, value in data.items() if name not in wrong} if wrong else data
+    told = "; ".join(f"{name} is no {kind}" for name, kind in wrong.items())
+    return Event(t, lane, what, outcome, kept, who), told
 
 
 @dataclass(frozen=True)
 class Told:
-    """The events of a cell in the order of their times, and how many whole lines are none.
+    """The events of a cell in the order of their times, and the damage: number of the line (from 1)
+    -> what is wrong with it.
 
     A crash can cut the last line, which then has no end and counts as nothing; whatever else cannot
     be read is damage, and nobody knows what it said.
     """
 
     events: tuple[Event, ...] = ()
-    unreadable: int = 0
+    damage: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_told(path: Path) -> Told:
@@ -271,9 +283,10 @@ def read_told(path: Path) -> Told:
         return Told()
     except OSError as err:
         raise RecordingError(f"{printable(path)}: cannot be read: {err.strerror}") from err
-    read = [parse_event(line) for line in whole]
-    events = sorted(filter(None, (*read, parse_event(cut))), key=lambda event: event.t)
-    return Told(tuple(events), read.count(None))
+    read = [_read_line(line) for line in whole]
+    damage = {number: wrong for number, (_, wrong) in enumerate(read, 1) if wrong}
+    found = [event for event, _ in (*read, _read_line(cut)) if event is not None]
+    return Told(tuple(sorted(found, key=lambda event: event.t)), damage)
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

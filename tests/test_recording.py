@@ -18,6 +18,7 @@ from netdiag.recording import (
     CellFiles,
     Event,
     EventLog,
+    Json,
     Recording,
     create,
     find,
@@ -79,15 +80,39 @@ def test_events_come_in_the_order_of_their_times_and_damage_costs_one_line(tmp_p
     lines = [Event(t, "cable", "note").line() for t in (3, 1, 2)]
     path.write_bytes(lines[0] + b"\0\xff garbage\r\n" + lines[1] + lines[2] + GOOD.line()[:-5])
     assert [event.t for event in read_events(path)] == [1, 2, 3]
-    assert read_told(path).unreadable == 1
+    assert read_told(path).damage == {2: "cannot be read"}
 
 
 def test_only_a_last_line_that_was_cut_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    for end, unreadable in ((b"", 0), (GOOD.line()[:-5], 0), (GOOD.line()[:-5] + b"\n", 1)):
+    cut = GOOD.line()[:-5]
+    for end, damage in ((b"", {}), (cut, {}), (cut + b"\n", {2: "cannot be read"})):
         path.write_bytes(GOOD.line() + end)
         told = read_told(path)
-        assert ([one.t for one in told.events], told.unreadable) == ([GOOD.t], unreadable)
+        assert ([one.t for one in told.events], told.damage) == ([GOOD.t], damage)
+
+
+@pytest.mark.parametrize(("lane", "what", "data", "wrong", "kept"), [
+    param("netdiag", "cell", {"tick": "250", "clock": "real"}, "tick is no whole number",
+          {"clock": "real"}, id="text for a number"),
+    param("client.kernel", "socket", {"state": ["ESTABLISHED"], "orphan": 1},
+          "state is no text; orphan is no true or false", {}, id="two of one line"),
+    param("netdiag", "cell", {"wall_offset": 1 << 70}, "wall_offset is no whole number", {},
+          id="a number that is no time"),
+    param("cable", "fault", {"packet": True}, "packet is no whole number", {}, id="no number"),
+    param("cable", "fault", {"packet": None, "other": {}}, "", {"packet": None, "other": {}},
+          id="may be null, and what nobody knows is left alone"),
+    param("client.app", "error", {"errno": "ETIMEDOUT"}, "", {"errno": "ETIMEDOUT"},
+          id="a client's own words"),
+])
+def test_a_field_of_another_type_is_told_and_left_out(
+    lane: str, what: str, data: dict[str, Json], wrong: str, kept: dict[str, Json], tmp_path: Path
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(GOOD.line() + Event(GOOD.t + 1, lane, what, "info", data).line())
+    told = read_told(path)
+    assert told.damage == ({2: wrong} if wrong else {})
+    assert told.events[1].data == kept
 
 
 def test_a_cell_that_never_began_has_no_events(tmp_path: Path) -> None:

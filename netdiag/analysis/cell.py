@@ -8,7 +8,7 @@ makes the whole cell UNKNOWN, whatever its expectations say, and says why.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis import client as application
 from netdiag.analysis import service
@@ -24,6 +24,7 @@ from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.catalogue.patterns import PATTERNS
+from netdiag.errors import RecordingError
 from netdiag.recording import read_told
 from netdiag.scenario.repeat import base
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from netdiag.analysis.model import FaultEffect
     from netdiag.recording import CellFiles, Event
     from netdiag.scenario import Cell
+
+_MOST_LINES: Final = 3
 
 
 def clients_of(cell: Cell) -> tuple[str, ...]:
@@ -54,6 +57,8 @@ def analyse_cell(cell: Cell, files: CellFiles, who: str = "") -> CellAnalysis:
     own = _of_client(cell, who) if who else cell
     try:
         return _analyse(own, files, who)
+    except RecordingError as err:
+        return CellAnalysis(own.id, own.choices, Outcome.UNKNOWN, (str(err),), 0.0)
     except Exception as err:  # noqa: BLE001 - a crashed judge must not take the others along
         why = (
             f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
@@ -75,7 +80,7 @@ def _of_client(cell: Cell, who: str) -> Cell:
 
 def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
     told = read_told(files.events)
-    everything, damage = told.events, _damage(told.unreadable)
+    everything, damage = told.events, _damage(told.damage)
     if not everything:
         why = damage or ("the cell never began",)
         return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, why, 0.0)
@@ -158,12 +163,14 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
     )
 
 
-def _damage(lines: int) -> tuple[str, ...]:
-    """Why events that nobody can read say nothing of a cell; empty when there are none."""
-    if not lines:
-        return ()
-    told = "1 line" if lines == 1 else f"{lines} lines"
-    return (f"{told} of events.jsonl cannot be read",)
+def _damage(lines: Mapping[int, str]) -> tuple[str, ...]:
+    """Why damaged lines of events.jsonl say nothing of a cell, and where they are; () for none."""
+    told = [f"line {number} {wrong}" for number, wrong in lines.items()]
+    if len(told) < 2:
+        return tuple(f"events.jsonl is damaged: {one}" for one in told)
+    more = ", ..." if len(told) > _MOST_LINES else ""
+    first = ", ".join(told[:_MOST_LINES])
+    return (f"events.jsonl is damaged in {len(told)} lines: {first}{more}",)
 
 
 def _wall_offset(events: Sequence[Event]) -> int:
@@ -211,8 +218,8 @@ def _unknown(
         why += silent
     if wire.dropped:
         why.append(f"the kernel dropped {wire.dropped} frames before the cable could see them")
-    elif not why and (wire.truncated or wire.dropped is None):
-        why.append("the tape is not whole, so frames may be missing on it")
+    elif not why and wire.trouble:
+        why.append(f"frames may be missing on the tape: {wire.trouble}")
     return tuple(why)
 
 

@@ -12,8 +12,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netdiag.errors import RecordingError
+from netdiag.recording import printable
+from netdiag.tcp.blocks import MAGIC
 from netdiag.tcp.ends import BothEnds
-from netdiag.tcp.pcapng import INBOUND, MAGIC, Packet, Statistics, Truncated, read_pcapng
+from netdiag.tcp.pcapng import INBOUND, Damaged, Packet, Statistics, Truncated, read_pcapng
 from netdiag.tcp.phases import Occurrence, PhaseReader
 from netdiag.tcp.resp import RespReader, Value
 from netdiag.tcp.stream import Piece, Stream
@@ -85,7 +88,8 @@ class Reply:
 @dataclass
 class WireLog:
     """All that a tape holds. frames: as the cable got or made them; handed: as they were given to
-    the client's host, which a cable that had to wait for its turn does later.
+    the client's host, which a cable that had to wait for its turn does later; trouble: why frames
+    may be missing, in words.
     """
 
     frames: list[Frame] = field(default_factory=list)
@@ -94,7 +98,7 @@ class WireLog:
     neighbours: list[Neighbour] = field(default_factory=list)
     strangers: int = 0
     dropped: int | None = None
-    truncated: bool = False
+    trouble: str = ""
 
     def counts(self) -> Counter[str]:
         """Frames by label, as their senders sent them."""
@@ -149,7 +153,15 @@ def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog
     Raises RecordingError when the file cannot be read.
     """
     log = WireLog()
-    if not path.exists() or path.stat().st_size < len(MAGIC):
+    try:
+        empty = path.stat().st_size < len(MAGIC)
+    except FileNotFoundError:
+        log.trouble = "there is none"
+        return log
+    except OSError as err:
+        raise RecordingError(f"{printable(path)}: cannot be read: {err.strerror}") from err
+    if empty:
+        log.trouble = "it is empty"
         return log
     reader = _TapeReader(log, commands)
     for block in read_pcapng(path):
@@ -157,8 +169,12 @@ def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog
             reader.packet(block, block.t_ns - wall_offset)
         elif isinstance(block, Statistics):
             log.dropped = (log.dropped or 0) + max(0, block.dropped)
+        elif isinstance(block, Damaged):
+            log.trouble = log.trouble or f"the block at its byte {block.offset} is damaged"
         elif isinstance(block, Truncated):
-            log.truncated = True
+            log.trouble = log.trouble or f"what stands at its byte {block.offset} is no whole block"
+    if log.dropped is None:
+        log.trouble = log.trouble or "its last block, which counts what was lost, is not there"
     return log
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netdiag.tcp.pcapng import interface_block, packet_block, section_header, statistics_block
+from netdiag.tcp.blocks import interface_block, packet_block, section_header, statistics_block
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -52,7 +52,7 @@ def told(cell: CellNow, lines: Iterable[bytes]) -> tuple[CellNow, list[str]]:
     for line in lines:
         if any(name in line for name in _ROUTINE):
             continue
-        event = _event(line)
+        event = parse_event(line)
         if event is None:
             continue
         words = _in_words(event)
@@ -66,16 +66,6 @@ _ROUTINE: Final = (b'"what":"socket"', b'"what":"client_list"')
 _NEWS: Final = frozenset(
     {("fault", "start"), ("fault", "ok"), ("cell", "ok"), ("cell", "fail"), ("crash", "fail")}
 )
-_LATEST: Final = 1 << 63
-
-
-def _event(line: bytes) -> Event | None:
-    """The event of a line; None for what is no event, or lies in no time there is."""
-    try:
-        event = parse_event(line)
-    except OverflowError:  # a time of Infinity
-        return None
-    return event if event is not None and abs(event.t) < _LATEST else None
 
 
 def _field(event: Event, key: str, otherwise: str = "") -> str:

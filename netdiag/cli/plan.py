@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netdiag.cli.completion import scenarios
+from netdiag.cli.wishes import SEED
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting.")
 @click.option("--only", multiple=True, metavar="CELL", help="Only this cell, or a pattern.")
 @click.option("--repeat", type=int, default=1, show_default=True, help="Each cell so often.")
-@click.option("--seed", type=click.IntRange(0), default=None, help="Another seed than the file's.")
+@click.option("--seed", type=SEED, default=None, help="Another seed than the file's.")
 @click.option("--json", "as_json", is_flag=True, help="The complete plan, as JSON.")
 def command(
     *,

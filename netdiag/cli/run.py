@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netdiag.cli.wishes import Where, Wishes
+from netdiag.cli.wishes import SEED, Where, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ _UNKNOWN_CODE = 2
 @click.option(
     "--only", multiple=True, metavar="CELL", help="Run only this cell, or those like 'keep*'."
 )
-@click.option("--seed", type=int, help="Another seed than the scenario's.")
+@click.option("--seed", type=SEED, help="Another seed than the scenario's.")
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),

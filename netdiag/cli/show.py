@@ -18,7 +18,7 @@ import click
 
 from netdiag.analysis import Outcome, analyse
 from netdiag.errors import NetdiagError, RecordingError
-from netdiag.recording import write_whole
+from netdiag.recording import printable, write_whole
 from netdiag.report.words import ascii_only, plain
 from netdiag.scenario import Plan
 
@@ -105,9 +105,9 @@ def load_plan(recording: Recording) -> Plan:
     """The plan of a recording. Raises RecordingError when it is not one that this netdiag reads."""
     try:
         return Plan.from_json(recording.load_plan())
-    except (ValueError, KeyError, TypeError, AttributeError) as err:
+    except (ValueError, RecursionError) as err:
         raise RecordingError(
-            f"{recording.plan_file}: not a plan that this netdiag can read ({err}); "
+            f"{printable(recording.plan_file)}: not a plan that this netdiag can read ({err}); "
             "run the scenario again"
         ) from err
 

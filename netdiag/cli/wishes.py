@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from netdiag.run.docked import Containers
     from netdiag.run.keeping import Guests
     from netdiag.scenario import Plan
+
+SEED: Final = click.IntRange(0, (1 << 63) - 1)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from netdiag.event_data import CLIENTS_WORDS
 from netdiag.recording import OUTCOMES
 
 if TYPE_CHECKING:
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
 
     from netdiag.run.recorder import Recorder
 
-WORDS = frozenset(
-    {
-        "connect",
-        "disconnect",
-        "call",
-        "return",
-        "got",
-        "processed",
-        "acknowledged",
-        "error",
-        "reconnect",
-    }
-)
 _LONGEST_LINE = 65536
 _SHOWN = 200
 _GARBAGE_KEPT = 20
@@ -76,7 +64,7 @@ class ClientVoice:
             what, outcome, data = row["what"], row["outcome"], row.get("data", {})
             t = row["t"]
             kept = (
-                what in WORDS
+                what in CLIENTS_WORDS
                 and outcome in OUTCOMES
                 and isinstance(data, dict)
                 and isinstance(t, int)

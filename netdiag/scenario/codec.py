@@ -23,6 +23,7 @@ from netdiag.faults.trigger import (
 )
 from netdiag.scenario import expectation as ex
 from netdiag.scenario import formula as fo
+from netdiag.scenario.typed import build
 from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Reaper, Workload
 
 TAG = "$is"
@@ -55,16 +56,21 @@ def pack(value: Any) -> Any:  # noqa: ANN401  (any value of a plan)
     return value
 
 
-def unpack(packed: Any) -> Any:  # noqa: ANN401  (any value of a plan)
-    """What `pack` gave -> the same value. Raises ValueError for a class that is not in CLASSES."""
+def unpack(packed: Any, where: str = "") -> Any:  # noqa: ANN401  (any value of a plan)
+    """What `pack` gave -> the same value.
+
+    Raises ValueError, with the place, for a class that is not in CLASSES or does not hold that.
+    """
     if isinstance(packed, list):
-        return tuple(unpack(one) for one in packed)
+        return tuple(unpack(one, f"{where}[{index}]") for index, one in enumerate(packed))
     if not isinstance(packed, dict):
         return packed
     name = packed.get(TAG)
-    held = {key: unpack(one) for key, one in packed.items() if key != TAG}
+    held = {key: unpack(one, f"{where}.{key}") for key, one in packed.items() if key != TAG}
     if name is None:
         return held
-    if name not in CLASSES:
-        raise ValueError(f"{name!r} is not a value of a plan; use the netdiag that wrote it")
-    return CLASSES[name](**held)
+    if not isinstance(name, str) or name not in CLASSES:
+        raise ValueError(
+            f"{where}: {name!a} is not a value of a plan; use the netdiag that wrote it"
+        )
+    return build(CLASSES[name], held, where)

@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from netdiag.catalogue.clients import Client  # noqa: TC001 - build resolves the annotations
 from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, Server
 from netdiag.catalogue.settings import UNSET, Keepalive, Timeouts
+from netdiag.faults.fault import Fault  # noqa: TC001
 from netdiag.scenario.codec import pack, unpack
+from netdiag.scenario.expectation import Expectation  # noqa: TC001
+from netdiag.scenario.typed import build
 from netdiag.scenario.workload import LabSettings, Pause, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from netdiag.catalogue.clients import Client
-    from netdiag.faults.fault import Fault
-    from netdiag.scenario.expectation import Expectation
 
 VERSION = 1
 
@@ -113,12 +113,25 @@ class Plan:
     def from_json(cls, plain: Mapping[str, Any]) -> Plan:
         """What `to_json` gave -> the same Plan. Raises ValueError when it is something else."""
         if plain.get("version") != VERSION:
-            raise ValueError(f"the plan has version {plain.get('version')!r}, this netdiag reads "
+            raise ValueError(f"the plan has version {plain.get('version')!a}, this netdiag reads "
                              f"{VERSION}; run the scenario again")
-        cells = tuple(Cell(**{name: unpack(one[name]) for name in _CELL})
-                      for one in plain["cells"])
-        return cls(scenario=plain["scenario"], about=plain["about"], digest=plain["digest"],
-                   seed=plain["seed"], cells=cells)
+        cells = plain.get("cells")
+        if not isinstance(cells, list) or not cells:
+            raise ValueError("the plan holds no cells")
+        head = {name: plain[name] for name in _HEAD if name in plain}
+        read = tuple(_read_cell(one, f"cells[{index}]") for index, one in enumerate(cells))
+        return build(cls, {**head, "cells": read}, "plan")
+
+
+def _read_cell(packed: object, where: str) -> Cell:
+    """One cell of a plan, as `to_json` gave it. Raises ValueError with the place."""
+    held = unpack(packed, where)
+    if not isinstance(held, dict):
+        raise ValueError(f"{where} is no cell")
+    cell = build(Cell, {name: held[name] for name in _CELL if name in held}, where)
+    if not cell.clients:
+        raise ValueError(f"{where}.clients: there are none")
+    return cell
 
 
 def _of_docker(cell: Cell) -> bool:
@@ -129,3 +142,4 @@ def _of_docker(cell: Cell) -> bool:
 
 
 _CELL = tuple(Cell.__dataclass_fields__)
+_HEAD = ("scenario", "about", "digest", "seed")

@@ -11,16 +11,19 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netdiag.errors import RecordingError
+from netdiag.tcp.blocks import MAGIC
 from netdiag.tcp.facts import Drops
-from netdiag.tcp.pcap import MAGICS
-from netdiag.tcp.pcapng import MAGIC, MAX_FRAME, BlockScan, Interface, Statistics
+from netdiag.tcp.pcapng import MAX_FRAME, BlockScan, Interface, Statistics
 
 if TYPE_CHECKING:
     from netdiag.tcp.window import Window
 
-SECTION: Final = 0x0A0D0D0A
-SIMPLE: Final = 3
-ENHANCED: Final = 6
+MAGICS: Final = {  # of classic pcap -> byte order, ns a unit of the fraction
+    b"\xd4\xc3\xb2\xa1": ("<", 1000),
+    b"\xa1\xb2\xc3\xd4": (">", 1000),
+    b"\x4d\x3c\xb2\xa1": ("<", 1),
+    b"\xa1\xb2\x3c\x4d": (">", 1),
+}
 ENDS: Final = ("client", "server")  # the interfaces of our own tapes
 
 

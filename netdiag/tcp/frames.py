@@ -9,12 +9,14 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from netdiag.tcp.container import ENHANCED, SIMPLE, Container
+from netdiag.tcp.blocks import ENHANCED, SIMPLE
 from netdiag.tcp.moments import ticks_ns
 from netdiag.tcp.pcapng import MAX_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from netdiag.tcp.container import Container
 
 _HEAD: Final = 28  # bytes of an enhanced packet block before its frame
 

@@ -1,37 +1,26 @@
-"""The tape's format, both ways: values -> pcapng blocks, and a pcapng file -> values.
+"""A pcapng file -> values: the tape read back, and what others write as well.
 
-Writer and reader stand together so that they agree. The writer is pure functions that return
-bytes (little endian, nanoseconds); who calls them decides when they reach the disk. The reader
-takes what others write as well: both byte orders, any if_tsresol, several sections, simple packet
-blocks. A file that ends inside a block (a crash leaves one) yields all whole blocks and then
-Truncated. Format: draft-ietf-opsawg-pcapng.
+Both byte orders, any if_tsresol, several sections, simple packet blocks. The rule this file guards:
+nothing is passed over silently. A file that ends inside a block (a crash leaves one) yields all
+whole blocks and then Truncated; a block that cannot be what it says yields Damaged. What writes
+blocks is blocks.py. Format: draft-ietf-opsawg-pcapng.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from netdiag.errors import RecordingError
+from netdiag.tcp.blocks import ENHANCED, INTERFACE, MAGIC, SIMPLE, STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 MAX_FRAME: Final = 1 << 26  # bytes; what claims more is damage, not a frame
 INBOUND: Final = 1
 OUTBOUND: Final = 2
-
-_SECTION, _INTERFACE, _SIMPLE, _STATISTICS, _ENHANCED = 0x0A0D0D0A, 1, 3, 5, 6
-_PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
-_NO_OPTIONS: Final = b""
-
-_enhanced: Final = Struct("<IIIIIII").pack
-_total: Final = Struct("<I").pack
-_option: Final = Struct("<HH").pack
-_u64: Final = Struct("<Q").pack
-_flags: Final = {value: _option(2, 4) + _total(value) for value in range(4)}
 
 
 class Interface(NamedTuple):
@@ -73,79 +62,16 @@ class Truncated(NamedTuple):
     offset: int  # of the first byte that could not be read
 
 
-def section_header(comment: str = "") -> bytes:
-    """The block that begins a file; it names the format's byte order."""
-    body = b"\x4d\x3c\x2b\x1a\x01\0\0\0" + b"\xff" * 8 + _options(1, comment)
-    return _block(_SECTION, body)
+class Damaged(NamedTuple):
+    """A block of a known kind that does not hold what such a block must."""
+
+    offset: int  # of the block
 
 
-def interface_block(
-    name: str, snaplen: int = 0, linktype: int = 1, tsresol: int = 9, comment: str = ""
-) -> bytes:
-    """Describe the next interface; interfaces are numbered from 0 in order."""
-    head = Struct("<HHI").pack(linktype, 0, snaplen)
-    resolution = _option(9, 1) + bytes((tsresol,)) + b"\0\0\0"
-    text = _options(1, comment, end=False) + _options(2, name, end=False)
-    return _block(_INTERFACE, head + text + resolution + b"\0\0\0\0")
+Item: TypeAlias = Packet | Interface | Statistics | Damaged | Truncated
 
 
-def packet_block(
-    interface: int,
-    t_ns: int,
-    frame: bytes,
-    *,
-    comment: str | None = None,
-    flags: int | None = None,
-    length: int | None = None,
-) -> bytes:
-    """One frame at wall-clock time `t_ns`; `length` when less than the whole frame is written."""
-    size = len(frame)
-    pad = _PADDING[size & 3]
-    options = _NO_OPTIONS
-    if comment is not None:
-        options = _options(1, comment, end=False)
-    if flags is not None:
-        options += _flags.get(flags) or _option(2, 4) + _total(flags)
-    if options:
-        options += b"\0\0\0\0"
-    total = 32 + size + len(pad) + len(options)
-    head = _enhanced(
-        _ENHANCED,
-        total,
-        interface,
-        t_ns >> 32,
-        t_ns & 0xFFFFFFFF,
-        size,
-        size if length is None else length,
-    )
-    return head + frame + pad + options + _total(total)
-
-
-def statistics_block(
-    interface: int, t_ns: int, received: int, dropped: int, comment: str = ""
-) -> bytes:
-    """What an interface counted until `t_ns`: frames received, and frames lost by the recorder."""
-    body = _total(interface) + _total(t_ns >> 32) + _total(t_ns & 0xFFFFFFFF)
-    body += _options(1, comment, end=False)
-    body += _option(4, 8) + _u64(received) + _option(5, 8) + _u64(dropped)
-    return _block(_STATISTICS, body + b"\0\0\0\0")
-
-
-def _block(kind: int, body: bytes) -> bytes:
-    total = len(body) + 12
-    return _total(kind) + _total(total) + body + _total(total)
-
-
-def _options(code: int, text: str, *, end: bool = True) -> bytes:
-    raw = text.encode("utf-8", "replace")
-    if len(raw) > 0xFFFF:
-        raw = raw[:0xFFFF].decode("utf-8", "ignore").encode()
-    if not raw:
-        return b""
-    return _option(code, len(raw)) + raw + _PADDING[len(raw) & 3] + (b"\0\0\0\0" if end else b"")
-
-
-def read_pcapng(path: Path | str) -> Iterator[Packet | Interface | Statistics | Truncated]:
+def read_pcapng(path: Path | str) -> Iterator[Item]:
     """The contents of a pcapng file, in order; Truncated is last when it ends in mid-block.
 
     Raises RecordingError when the file cannot be read or is no pcapng.
@@ -159,7 +85,7 @@ def read_pcapng(path: Path | str) -> Iterator[Packet | Interface | Statistics | 
     return scan_pcapng(data)
 
 
-def scan_pcapng(data: bytes) -> Iterator[Packet | Interface | Statistics | Truncated]:
+def scan_pcapng(data: bytes) -> Iterator[Item]:
     """The contents of a pcapng held in memory; see `read_pcapng`."""
     return BlockScan(data).run()
 
@@ -186,7 +112,7 @@ class BlockScan:
         self.declared = 0
         self.interfaces: list[tuple[Interface, _Clock]] = []  # of this section
 
-    def run(self) -> Iterator[Packet | Interface | Statistics | Truncated]:
+    def run(self) -> Iterator[Item]:
         at, size = 0, len(self.data)
         while at < size:
             total = self._block_size(at)
@@ -197,8 +123,7 @@ class BlockScan:
             read = _READERS.get(kind)
             if read is not None:
                 value = read(self, at + 8, at + total - 4)
-                if value is not None:
-                    yield value
+                yield Damaged(at) if value is None else value
             at += total
 
     def take(self, block: bytes) -> Interface | Statistics | Packet | None:
@@ -310,10 +235,10 @@ class BlockScan:
 
 _ORDER: Final[dict[str, Literal["little", "big"]]] = {"<": "little", ">": "big"}
 _READERS: Final = {
-    _INTERFACE: BlockScan._interface,
-    _ENHANCED: BlockScan._packet,
-    _SIMPLE: BlockScan._simple,
-    _STATISTICS: BlockScan._statistics,
+    INTERFACE: BlockScan._interface,
+    ENHANCED: BlockScan._packet,
+    SIMPLE: BlockScan._simple,
+    STATISTICS: BlockScan._statistics,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -117,9 +118,11 @@ def test_a_producer_that_began_anywhere_is_no_reason(told: dict[str, Any], tmp_p
 
 
 @pytest.mark.parametrize(("first", "count", "why"), [
-    param(20, 6, "6 lines of events.jsonl cannot be read", id="in the middle"),
-    param(20, 1, "1 line of events.jsonl cannot be read", id="a single one"),
-    param(0, None, " lines of events.jsonl cannot be read", id="all of them"),
+    param(20, 6, "events.jsonl is damaged in 6 lines: line 21 cannot be read, line 22 cannot be "
+                 "read, line 23 cannot be read, ...", id="in the middle"),
+    param(20, 1, "events.jsonl is damaged: line 21 cannot be read", id="a single one"),
+    param(0, None, "line 1 cannot be read, line 2 cannot be read, line 3 cannot be read, ...",
+          id="all of them"),
 ])
 def test_events_that_cannot_be_read_make_a_cell_unknown(
     first: int, count: int | None, why: str, tmp_path: Path
@@ -143,15 +146,33 @@ def test_frames_that_the_recorder_lost_make_a_cell_unknown(tmp_path: Path) -> No
     tape.write_bytes(tape.read_bytes()[:-40])
     zombie, *others = analyse(recording, plan_of("brpop-zombie")).cells
     assert zombie.outcome is Outcome.UNKNOWN
-    assert zombie.unknown == ("the tape is not whole, so frames may be missing on it",)
+    (why,) = zombie.unknown
+    assert re.fullmatch(
+        r"frames may be missing on the tape: what stands at its byte \d+ is no whole block", why)
     assert [cell.outcome for cell in others] == [Outcome.PASS, Outcome.PASS]
+
+
+def test_a_block_of_the_tape_that_is_damaged_makes_a_cell_unknown(tmp_path: Path) -> None:
+    """A frame that claims to be longer than its block: it was on the wire, and cannot be read."""
+    recording = copy("brpop-zombie", tmp_path)
+    tape = recording.cell("zombie").tape
+    raw = bytearray(tape.read_bytes())
+    at = raw.index(b"\6\0\0\0", len(raw) // 2)
+    while int.from_bytes(raw[at + 4 : at + 8], "little") > 200:
+        at = raw.index(b"\6\0\0\0", at + 4)
+    raw[at + 20 : at + 24] = b"\xff\xff\0\0"
+    tape.write_bytes(raw)
+    zombie, *_ = analyse(recording, plan_of("brpop-zombie")).cells
+    assert zombie.outcome is Outcome.UNKNOWN
+    assert zombie.unknown == (
+        f"frames may be missing on the tape: the block at its byte {at} is damaged",)
 
 
 def test_a_tape_that_is_gone_makes_a_cell_unknown(tmp_path: Path) -> None:
     recording = copy("brpop-zombie", tmp_path)
     recording.cell("zombie").tape.unlink()
     zombie = analyse(recording, plan_of("brpop-zombie")).cells[0]
-    assert zombie.unknown == ("the tape is not whole, so frames may be missing on it",)
+    assert zombie.unknown == ("frames may be missing on the tape: there is none",)
 
 
 def test_a_cell_that_was_cut_short_tells_what_it_has(tmp_path: Path) -> None:

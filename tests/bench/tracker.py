@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from time import perf_counter_ns
 
+from netdiag.tcp.blocks import packet_block
 from netdiag.tcp.flows import Flows
-from netdiag.tcp.pcap import read_capture
-from netdiag.tcp.pcapng import Packet, packet_block
+from netdiag.tcp.pcapng import Packet
 from netdiag.tcp.wire import parse_frame
+from tests.tcp.plainly import read_capture
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 

@@ -23,7 +23,7 @@ from netdiag.cli.analyse import command, is_recording
 from netdiag.cli.captures import when
 from netdiag.cli.reading import WORTH, reading
 from netdiag.errors import NetdiagError, RecordingError, ScenarioError
-from netdiag.tcp.pcapng import interface_block, packet_block, section_header
+from netdiag.tcp.blocks import interface_block, packet_block, section_header
 
 if TYPE_CHECKING:
     from click.testing import Result

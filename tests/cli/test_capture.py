@@ -18,8 +18,8 @@ from netdiag.capturing import CaptureFile, Files, Heard, Limits, record
 from netdiag.cli.capture import command
 from netdiag.errors import NetdiagError, ScenarioError
 from netdiag.packet_filter import MOST, MOST_PORTS, Instruction, attach, tcp_filter
-from netdiag.tcp.pcap import read_capture
 from netdiag.tcp.pcapng import Interface, Packet, Statistics, Truncated
+from tests.tcp.plainly import read_capture
 
 SECOND = 1_000_000_000
 NONE = Limits()

@@ -9,8 +9,9 @@ import time
 import pytest
 from pytest import param
 
+from netdiag.event_data import CLIENTS_WORDS
 from netdiag.recording import Event, read_events
-from netdiag.run.listen import WORDS, ClientVoice
+from netdiag.run.listen import ClientVoice
 from netdiag.run.recorder import Recorder
 
 PIPE = 32768
@@ -57,7 +58,7 @@ def line(what: str = "call", outcome: str = "start", **fields: object) -> bytes:
     return json.dumps(row).encode() + b"\n"
 
 
-@pytest.mark.parametrize("what", sorted(WORDS))
+@pytest.mark.parametrize("what", sorted(CLIENTS_WORDS))
 def test_a_word_of_the_contract_is_an_event_with_the_clients_own_time(ear, what):
     t = time.monotonic_ns()
     assert ear.says(line(what, "ok", t=t, data={"id": "m1"}))

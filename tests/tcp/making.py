@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from netdiag.tcp.pcapng import Packet, interface_block, packet_block, section_header
+from netdiag.tcp.blocks import interface_block, packet_block, section_header
 
 from .recorded import packets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netdiag.tcp.pcapng import Packet
 
 ETHERNET = 1
 IP = 0x0800

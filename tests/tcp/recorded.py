@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from netdiag.tcp.flows import Flows, Observation
-from netdiag.tcp.pcap import read_capture
 from netdiag.tcp.pcapng import Packet
 from netdiag.tcp.wire import parse_frame
+from tests.tcp.plainly import read_capture
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 NAMES = sorted(path.stem for path in CAPTURES.glob("*.pcap"))

@@ -41,10 +41,10 @@ from netdiag.tcp.dissect import (
 from netdiag.tcp.engine import analyse_capture
 from netdiag.tcp.flows import Flows, highest_edge
 from netdiag.tcp.labels import LABELS, Label
-from netdiag.tcp.pcap import scan_capture
 from netdiag.tcp.pcapng import Packet
 from netdiag.tcp.rows import KEPT_FIRST, KEPT_LAST
 from netdiag.tcp.wire import Segment, parse_frame
+from tests.tcp.plainly import scan_capture
 
 from . import making
 from .making import Bare, bare, framed, ipv6, pcap, pcapng

@@ -12,19 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netdiag.errors import RecordingError
-from netdiag.tcp.pcap import read_capture, scan_capture
+from netdiag.tcp.blocks import interface_block, packet_block, section_header, statistics_block
 from netdiag.tcp.pcapng import (
+    Damaged,
     Interface,
     Packet,
     Statistics,
     Truncated,
-    interface_block,
-    packet_block,
     read_pcapng,
     scan_pcapng,
-    section_header,
-    statistics_block,
 )
+from tests.tcp.plainly import read_capture, scan_capture
 
 from .recorded import CAPTURES, packets
 
@@ -167,7 +165,7 @@ def test_a_damaged_tape_never_raises(damage: list[tuple[int, int]]) -> None:
         raw[place] = value
     raw[:4] = TAPE[:4]
     for item in scan_capture(bytes(raw)):
-        assert isinstance(item, Packet | Interface | Statistics | Truncated)
+        assert isinstance(item, Packet | Interface | Statistics | Damaged | Truncated)
 
 
 def test_scapy_reads_the_tape(tmp_path: Path) -> None:

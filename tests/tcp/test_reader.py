@@ -16,9 +16,9 @@ from pytest import param
 
 from netdiag.errors import RecordingError, ScenarioError
 from netdiag.tcp import source as sources
+from netdiag.tcp.blocks import interface_block, packet_block, section_header, statistics_block
 from netdiag.tcp.engine import analyse_capture
 from netdiag.tcp.labels import Label
-from netdiag.tcp.pcapng import interface_block, packet_block, section_header, statistics_block
 
 from . import making
 from .making import Bare, bare, framed, ipv6, pcap, pcapng

@@ -1,4 +1,4 @@
-"""A capture file -> Packets, whatever its kind: classic pcap here, pcapng in pcapng.py.
+"""A capture file -> Packets, whatever its kind, read plainly: what the engine's reading is held to.
 
 Classic pcap in both byte orders, microseconds and nanoseconds. A last record that was cut off by
 a crash ends the reading without an error. Format: draft-ietf-opsawg-pcap.
@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netdiag.errors import RecordingError
-from netdiag.tcp.pcapng import MAGIC as PCAPNG_MAGIC
-from netdiag.tcp.pcapng import MAX_FRAME, Interface, Packet, Statistics, Truncated, scan_pcapng
+from netdiag.tcp.blocks import MAGIC as PCAPNG_MAGIC
+from netdiag.tcp.container import MAGICS
+from netdiag.tcp.pcapng import MAX_FRAME, Interface, Item, Packet, Truncated, scan_pcapng
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAGICS: Final = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1000),
-    b"\xa1\xb2\xc3\xd4": (">", 1000),
-    b"\x4d\x3c\xb2\xa1": ("<", 1),
-    b"\xa1\xb2\x3c\x4d": (">", 1),
-}
 
 
 def scan_pcap(data: bytes) -> Iterator[Packet | Interface | Truncated]:
@@ -54,7 +48,7 @@ def scan_pcap(data: bytes) -> Iterator[Packet | Interface | Truncated]:
         yield Truncated(at)
 
 
-def scan_capture(data: bytes) -> Iterator[Packet | Interface | Statistics | Truncated]:
+def scan_capture(data: bytes) -> Iterator[Item]:
     """The contents of a capture held in memory; its first four bytes tell the kind.
 
     Raises RecordingError when they are of no known kind.
@@ -71,7 +65,7 @@ def scan_capture(data: bytes) -> Iterator[Packet | Interface | Statistics | Trun
     )
 
 
-def read_capture(path: Path | str) -> Iterator[Packet | Interface | Statistics | Truncated]:
+def read_capture(path: Path | str) -> Iterator[Item]:
     """The contents of a capture file, in order.
 
     Raises RecordingError (with the path) when the file cannot be read or is no capture.
