@@ -8,7 +8,9 @@ messages   the fate of every message
 beliefs    zombies, and who believes what
 timeline   all of it in the order of time
 judge      expectations -> verdicts
-cell       one cell, put together; what makes it UNKNOWN
+evidence   the files of a cell, read once for all its clients
+unknown    why nothing can be said of a cell
+cell       one cell, put together
 replay     two recordings of one plan: alike, or the first difference
 """
 
@@ -28,11 +30,9 @@ __all__ = ["Analysis", "CellAnalysis", "Outcome", "analyse"]
 def analyse(recording: Recording, plan: Plan) -> Analysis:
     """Explain and judge a recording's cells. Raises RecordingError when files cannot be read."""
     # here, because whoever reads captures needs no scenario
-    from netdiag.analysis.cell import analyse_cell, clients_of  # noqa: PLC0415
+    from netdiag.analysis.cell import analyse_cell  # noqa: PLC0415
 
     cells = tuple(
-        analyse_cell(cell, recording.cell(cell.id), who)
-        for cell in plan.cells
-        for who in clients_of(cell)
+        view for cell in plan.cells for view in analyse_cell(cell, recording.cell(cell.id))
     )
     return Analysis(plan.scenario, plan.about, worst([cell.outcome for cell in cells]), cells)

@@ -1,46 +1,36 @@
-"""One cell of a recording -> its explanation and its verdicts.
+"""One cell of a recording -> its explanation and its verdicts, as each of its clients sees it.
 
-The rule it guards: no false green and no false red. A fault that missed, frames that the recorder
-lost, events that cannot be read, a cell that did not reach its end, a judge that crashed: each
-makes the whole cell UNKNOWN, whatever its expectations say, and says why.
+The rule it guards: what cannot be judged is UNKNOWN and says why (`unknown`), also when a judge
+crashed.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netdiag.analysis import client as application
 from netdiag.analysis import service
 from netdiag.analysis.beliefs import four_beliefs, subject, zombies
 from netdiag.analysis.cause import Wire
+from netdiag.analysis.evidence import clients_of, gather
 from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import CellAnalysis, Outcome, worst
-from netdiag.analysis.moments import Moments, by_fault, faults_of, silent
+from netdiag.analysis.moments import Moments, faults_of
 from netdiag.analysis.predicted import Seen, predicted
 from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
-from netdiag.analysis.wire import WireLog, read_tape
+from netdiag.analysis.unknown import unknown
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.errors import RecordingError
-from netdiag.recording import read_told
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from netdiag.analysis.model import FaultEffect
-    from netdiag.recording import CellFiles, Event
+    from netdiag.analysis.evidence import Evidence
+    from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
-
-_MOST_LINES: Final = 3
-
-
-def clients_of(cell: Cell) -> tuple[str, ...]:
-    """The clients that a cell is told of one by one; of a cell with a single client just ""."""
-    return ("",) if len(cell.clients) == 1 else tuple(cell.clients)
 
 
 def names_of(cell: Cell) -> tuple[str, ...]:
@@ -49,21 +39,37 @@ def names_of(cell: Cell) -> tuple[str, ...]:
     return tuple(base(view.id) for view in views)
 
 
-def analyse_cell(cell: Cell, files: CellFiles, who: str = "") -> CellAnalysis:
-    """Explain and judge one cell, as its client `who` sees it when it has several.
+def analyse_cell(cell: Cell, files: CellFiles) -> tuple[CellAnalysis, ...]:
+    """Explain and judge one cell: as each of its clients sees it, or once, when it has only one.
 
     Never raises because of what was recorded.
     """
-    own = _of_client(cell, who) if who else cell
+    views = {who: _of_client(cell, who) if who else cell for who in clients_of(cell)}
     try:
-        return _analyse(own, files, who)
-    except RecordingError as err:
-        return CellAnalysis(own.id, own.choices, Outcome.UNKNOWN, (str(err),), 0.0)
-    except Exception as err:  # noqa: BLE001 - a crashed judge must not take the others along
-        why = (
-            f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
-        )
-        return CellAnalysis(own.id, own.choices, Outcome.UNKNOWN, (why,), 0.0)
+        evidence = gather(cell, files)
+        why = unknown(cell, evidence)
+    except Exception as err:  # noqa: BLE001 - a damaged cell must not take the others along
+        return tuple(_nothing(own, _crash(err)) for own in views.values())
+    return tuple(_judged(own, who, evidence, why[who]) for who, own in views.items())
+
+
+def _judged(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> CellAnalysis:
+    if not evidence.events:
+        return _nothing(cell, *(why if evidence.damage else ("the cell never began",)))
+    try:
+        return _view(cell, who, evidence, why)
+    except Exception as err:  # noqa: BLE001 - nor must a judge that crashed
+        return _nothing(cell, _crash(err))
+
+
+def _crash(err: Exception) -> str:
+    if isinstance(err, RecordingError):
+        return str(err)
+    return f"the judge crashed: {type(err).__name__}: {err}; please report this with the recording"
+
+
+def _nothing(cell: Cell, *why: str) -> CellAnalysis:
+    return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, why, 0.0)
 
 
 def _of_client(cell: Cell, who: str) -> Cell:
@@ -78,31 +84,18 @@ def _of_client(cell: Cell, who: str) -> Cell:
     )
 
 
-def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
-    told = read_told(files.events)
-    everything, damage = told.events, _damage(told.damage)
-    if not everything:
-        why = damage or ("the cell never began",)
-        return CellAnalysis(cell.id, cell.choices, Outcome.UNKNOWN, why, 0.0)
-    events = tuple(event for event in everything if event.who in ("", who))
-    offset, commands = _wall_offset(everything), cell.workload.commands
-    wire = read_tape(files.tape_of(who), offset, commands)
-    began_at = [fault.began_ns for fault in faults_of(everything, 0) if fault.began_ns is not None]
-    origin = min(began_at, default=wire.frames[0].t if wire.frames else events[0].t)
-    faults = faults_of(events, origin)
-    moments = Moments(events, origin)
+def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> CellAnalysis:
+    """The cell as one client sees it; `cell` has that client alone, `evidence` is everybody's."""
+    wire, origin, events = evidence.wires[who], evidence.origin(who), evidence.of(who)
+    faults, moments = faults_of(events, origin), Moments(events, origin)
     began = min((fault.began_ns for fault in faults if fault.began_ns is not None), default=None)
     healed = max((fault.healed_ns for fault in faults if fault.healed_ns is not None), default=None)
     sockets = last_states(events)
-    replies = list(wire.replies)
-    for other in sorted(files.root.glob("tape-*.pcapng")) if who else ():
-        if other != files.tape_of(who):
-            replies += read_tape(other, offset, commands).replies
     messages = account(
-        Moments(everything, origin),
-        replies,
-        faults_of(everything, origin),
-        last_states(everything),
+        Moments(evidence.events, origin),
+        evidence.replies,
+        faults_of(evidence.events, origin),
+        last_states(evidence.events),
         PATTERNS[cell.workload.pattern],
         who=who,
     )
@@ -138,13 +131,12 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         backlog=_backlog(moments),
     )
     verdicts = judge(cell.expect, facts)
-    unknown = (*damage, *_unknown(moments, wire, faults, cell, tuple(_silent(everything, cell))))
     return CellAnalysis(
         id=cell.id,
         choices=cell.choices,
-        unknown=unknown,
+        unknown=why,
         length=moments.since(moments.end),
-        outcome=Outcome.UNKNOWN if unknown else worst([verdict.outcome for verdict in verdicts]),
+        outcome=Outcome.UNKNOWN if why else worst([verdict.outcome for verdict in verdicts]),
         faults=faults,
         noticed=noticed,
         recovered=recovered,
@@ -161,24 +153,6 @@ def _analyse(cell: Cell, files: CellFiles, who: str) -> CellAnalysis:
         verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
     )
-
-
-def _damage(lines: Mapping[int, str]) -> tuple[str, ...]:
-    """Why damaged lines of events.jsonl say nothing of a cell, and where they are; () for none."""
-    told = [f"line {number} {wrong}" for number, wrong in lines.items()]
-    if len(told) < 2:
-        return tuple(f"events.jsonl is damaged: {one}" for one in told)
-    more = ", ..." if len(told) > _MOST_LINES else ""
-    first = ", ".join(told[:_MOST_LINES])
-    return (f"events.jsonl is damaged in {len(told)} lines: {first}{more}",)
-
-
-def _wall_offset(events: Sequence[Event]) -> int:
-    for event in events:
-        offset = event.data.get("wall_offset")
-        if event.lane == "netdiag" and isinstance(offset, int):
-            return offset
-    return 0
 
 
 def _backlog(moments: Moments) -> int | None:
@@ -201,81 +175,3 @@ def _errors(moments: Moments, began: int | None) -> tuple[tuple[str, int | None]
         if began is None or event.t >= began:
             found.append((str(event.data.get("type")), number if isinstance(number, int) else None))
     return tuple(found)
-
-
-def _unknown(
-    moments: Moments,
-    wire: WireLog,
-    faults: Sequence[FaultEffect],
-    cell: Cell,
-    silent: tuple[str, ...],
-) -> tuple[str, ...]:
-    """Why nothing can be said of this cell; empty when its verdicts count."""
-    why = [*_unfinished(moments), *_client_failed(moments)]
-    if not why:
-        told = {fault.name: fault for fault in faults}
-        why += [miss for wanted in cell.faults if (miss := _missed(wanted.name, told))]
-        why += silent
-    if wire.dropped:
-        why.append(f"the kernel dropped {wire.dropped} frames before the cable could see them")
-    elif not why and wire.trouble:
-        why.append(f"frames may be missing on the tape: {wire.trouble}")
-    return tuple(why)
-
-
-def _missed(name: str, told: Mapping[str, FaultEffect]) -> str | None:
-    """Why a fault of the scenario did not do its work; None when it did."""
-    effect = told.get(name)
-    if effect is None or effect.began_ns is None:
-        reason = effect.why_not if effect is not None else None
-        return f"fault {name} never took effect: {reason or 'its trigger never came'}"
-    if effect.undone is not None:
-        return f"fault {name} did not do its work: {effect.undone}"
-    if effect.unhealed is not None:
-        return f"fault {name} was never healed: {effect.unhealed}"
-    return None if effect.touched else f"fault {name} took effect but touched no packet"
-
-
-def _silent(events: tuple[Event, ...], cell: Cell) -> Iterator[str]:
-    """Why messages that the scenario speaks of were never produced."""
-    for number in range(len(cell.workload.produce)):
-        why = silent(events, str(number))
-        if why is not None:
-            yield f"entry {number + 1} of produce never began: {why}"
-
-
-def _unfinished(moments: Moments) -> list[str]:
-    failed = [event for event in moments.of("netdiag", "cell") if event.outcome == "fail"]
-    if failed:
-        return [str(failed[-1].data.get("reason"))]
-    crash = moments.first("cable", "crash")
-    if crash is not None:
-        return [f"the cable ended before the cell did (code {crash.data.get('code')})"]
-    if not any(event.outcome == "ok" for event in moments.of("netdiag", "cell")):
-        return ["the cell was interrupted before its end"]
-    return []
-
-
-def _client_failed(moments: Moments) -> list[str]:
-    """A client that never got to work says nothing about the network."""
-    if any(event.data.get("kind") == "service" for event in moments.of("client.app", "start")):
-        return []
-    worked = moments.first("client.app", "call", "connect") is not None
-    garbage = moments.first("client.app", "garbage")
-    exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)
-    if not worked and exit_ is not None:
-        said = f": {exit_.data.get('said')}" if exit_.data.get("said") else ""
-        return [
-            f"the client ended with code {exit_.data.get('code')} before its first call{said}; "
-            "see logs/client.log of the cell"
-        ]
-    if not worked and garbage is not None:
-        return [
-            f"the client never said what it does; it said {garbage.data.get('text')!r}, "
-            "which is not a line of the contract in netdiag.clients"
-        ]
-    ended = moments.first("client.app", "exit") is not None
-    started = moments.first("client.app", "start") is not None
-    if not worked and started and not ended and not _unfinished(moments):
-        return ["the client said nothing of a call; does it keep the contract in netdiag.clients?"]
-    return []

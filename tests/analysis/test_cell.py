@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,8 +20,12 @@ from netdiag.analysis.cell import analyse_cell
 from netdiag.analysis.fields import ABOUT
 from netdiag.analysis.schema import analysis_schema
 from netdiag.recording import CellFiles, Event, read_events
+from netdiag.tcp.blocks import statistics_block
 
 from .recorded import RECORDINGS, analysed, copy, event, files, plan_of
+
+if TYPE_CHECKING:
+    from netdiag.scenario import Cell
 
 NAMES = sorted(path.name for path in RECORDINGS.iterdir() if path.is_dir())
 
@@ -152,6 +156,57 @@ def test_frames_that_the_recorder_lost_make_a_cell_unknown(tmp_path: Path) -> No
     assert [cell.outcome for cell in others] == [Outcome.PASS, Outcome.PASS]
 
 
+def lossy(tape: Path) -> None:
+    """Let a tape say that the kernel dropped three frames."""
+    tape.write_bytes(tape.read_bytes() + statistics_block(0, 0, received=9, dropped=3))
+
+
+DROPPED = "the kernel dropped 3 frames before the cable could see them"
+
+
+def test_frames_that_the_kernel_dropped_make_a_cell_unknown(tmp_path: Path) -> None:
+    recording = copy("brpop-zombie", tmp_path)
+    lossy(recording.cell("zombie").tape)
+    zombie, *others = analyse(recording, plan_of("brpop-zombie")).cells
+    assert (zombie.outcome, zombie.unknown) == (Outcome.UNKNOWN, (DROPPED,))
+    assert [cell.outcome for cell in others] == [Outcome.PASS, Outcome.PASS]
+
+
+def two_clients(root: Path) -> tuple[Cell, CellFiles]:
+    """The zombie's cell with two clients, a and b, to whom the same happened."""
+    held = copy("brpop-zombie", root).cell("zombie")
+    events = list(read_events(held.events))
+    shared = ("netdiag", "server.app")
+    told = [replace(one, who="" if one.lane in shared else who) for one in events
+            for who in (("a",) if one.lane in shared else ("a", "b"))]
+    held.events.write_bytes(b"".join(one.line() for one in told))
+    for who in ("a", "b"):
+        held.tape_of(who).write_bytes(held.tape.read_bytes())
+    cell = plan_of("brpop-zombie").cells[0]
+    return replace(cell, clients=dict.fromkeys(("a", "b"), cell.client)), held
+
+
+@pytest.mark.parametrize(("spoil", "why"), [
+    param(lambda held: lossy(held.tape_of("b")), DROPPED, id="frames that the kernel dropped"),
+    param(lambda held: held.tape_of("b").unlink(), "frames may be missing on the tape: there is "
+          "none", id="a tape that is gone"),
+    param(lambda held: held.events.write_bytes(b"".join(
+              one.line() for one in read_events(held.events)
+              if (one.who, one.what) not in (("b", "fault"), ("b", "fault_summary")))),
+          "fault cut never took effect: its trigger never came", id="a fault that missed"),
+])
+def test_what_one_client_lacks_makes_the_cell_unknown_for_the_others(
+    spoil: Callable[[CellFiles], object], why: str, tmp_path: Path
+) -> None:
+    """The messages are everybody's, and so is the experiment."""
+    cell, held = two_clients(tmp_path)
+    assert [view.outcome for view in analyse_cell(cell, held)] == [Outcome.PASS] * 2
+    spoil(held)
+    a, b = analyse_cell(cell, held)
+    assert (a.outcome, a.unknown) == (Outcome.UNKNOWN, (f"client b: {why}",))
+    assert (b.outcome, b.unknown) == (Outcome.UNKNOWN, (why,))
+
+
 def test_a_block_of_the_tape_that_is_damaged_makes_a_cell_unknown(tmp_path: Path) -> None:
     """A frame that claims to be longer than its block: it was on the wire, and cannot be read."""
     recording = copy("brpop-zombie", tmp_path)
@@ -183,7 +238,7 @@ def test_a_cell_that_was_cut_short_tells_what_it_has(tmp_path: Path) -> None:
     before = len(analysed("brpop-zombie").cells[0].timeline)
     for length in range(len(lines) - 1, 0, -3):
         held.events.write_bytes(b"".join(lines[:length]) + lines[length][:7])
-        cell = analyse_cell(plan_of("brpop-zombie").cells[0], held)
+        (cell,) = analyse_cell(plan_of("brpop-zombie").cells[0], held)
         assert cell.outcome is Outcome.UNKNOWN
         assert not cell.unknown[0].startswith("the judge crashed")
         assert len(cell.timeline) <= before
@@ -208,7 +263,7 @@ def test_damaged_events_never_stop_the_analysis(data: st.DataObject) -> None:
         own = CellFiles(Path(root))
         own.events.write_bytes(b"\n".join(lines))
         own.tape.write_bytes(held.tape.read_bytes())
-        cell = analyse_cell(plan_of("brpop-zombie").cells[0], own)
+        (cell,) = analyse_cell(plan_of("brpop-zombie").cells[0], own)
     assert not any(why.startswith("the judge crashed") for why in cell.unknown)
 
 

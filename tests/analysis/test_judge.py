@@ -213,7 +213,8 @@ def test_within_means_at_most(limit: float, measured: float) -> None:
 def recorded(name: str, cell_id: str, text: str) -> CellAnalysis:
     """A cell of a recording, judged by another expectation than its own."""
     cell = next(cell for cell in plan_of(name).cells if cell.id == cell_id)
-    return analyse_cell(replace(cell, expect=(expectation(text),)), files(name, cell_id))
+    (told,) = analyse_cell(replace(cell, expect=(expectation(text),)), files(name, cell_id))
+    return told
 
 
 @pytest.mark.parametrize(("where", "met", "unmet"), [
@@ -285,7 +286,8 @@ def test_the_exit_code_of_each_combination(one: str, other: str) -> None:
 def test_a_cell_is_its_worst_verdict(texts: tuple[str, ...], outcome: Outcome) -> None:
     cell = next(cell for cell in plan_of("healthy").cells if cell.id == "patient")
     judged = replace(cell, expect=tuple(map(expectation, texts)))
-    assert analyse_cell(judged, files("healthy", "patient")).outcome is outcome
+    (told,) = analyse_cell(judged, files("healthy", "patient"))
+    assert told.outcome is outcome
 
 
 def test_a_crashed_judge_makes_its_cell_unknown_and_no_other(

@@ -63,7 +63,7 @@ def test_a_measurement_outside_of_its_interval_is_a_surprise_and_no_failure() ->
     """The cell as if its keepalive had been set otherwise: what was measured does not fit."""
     plan = plan_of("brpop-zombie")
     other = next(one for one in plan.cells if one.id == "read-timeout")
-    seen = analyse_cell(replace(other, expect=()), files("brpop-zombie", "keepalive"))
+    (seen,) = analyse_cell(replace(other, expect=()), files("brpop-zombie", "keepalive"))
     assert {row.what for row in seen.surprises} >= {"noticed"}
     assert seen.outcome is Outcome.PASS
 
@@ -94,7 +94,8 @@ def test_a_recording_that_lies_about_its_kernel_is_not_believed(
     row = json.loads(first)
     row["data"] |= lie
     own.events.write_bytes(b"\n".join([json.dumps(row).encode(), *rest]))
-    one = analyse_cell(next(c for c in plan_of("brpop-zombie").cells if c.id == "keepalive"), own)
+    keepalive = next(c for c in plan_of("brpop-zombie").cells if c.id == "keepalive")
+    (one,) = analyse_cell(keepalive, own)
     assert one.predicted == ()
     assert one.unpredicted == ("the recording does not say on which kernel it was made",)
 
@@ -111,7 +112,7 @@ def found_gone(root: Path, late: float, alive: float | None) -> Predicted:
         return replace(one, t=one.t + round(late * SECOND), data={**one.data, **told})
 
     held.events.write_bytes(b"".join(found(one).line() for one in read_events(held.events)))
-    cell = analyse_cell(plan_of("brpop-zombie").cells[0], held)
+    (cell,) = analyse_cell(plan_of("brpop-zombie").cells[0], held)
     return next(row for row in cell.predicted if row.what == "server")
 
 
@@ -146,8 +147,8 @@ expect: {as_predicted: true}
 
 def test_the_expectation_judges_every_row() -> None:
     own = expand(loads(AS_PREDICTED)).cells[0]
-    met = analyse_cell(own, files("brpop-zombie", "keepalive"))
+    (met,) = analyse_cell(own, files("brpop-zombie", "keepalive"))
     assert [one.outcome for one in met.verdicts] == [Outcome.PASS]
     wrong = expand(loads(AS_PREDICTED.replace("idle: 2s", "idle: 9s"))).cells[0]
-    unmet = analyse_cell(wrong, files("brpop-zombie", "keepalive"))
+    (unmet,) = analyse_cell(wrong, files("brpop-zombie", "keepalive"))
     assert [one.outcome for one in unmet.verdicts] == [Outcome.FAIL]

@@ -101,7 +101,7 @@ def test_a_cell_tells_its_story_over_the_fake_lab(tmp_path: Path) -> None:
         assert lab.delivered(CLIENT) == after, "the probe was taken, what came after healing not"
         assert run.wait() == 0
     os.close(run.pidfd)
-    told = analyse_cell(cell(), files)
+    (told,) = analyse_cell(cell(), files)
     (fault,) = told.faults
     assert (told.outcome, told.unknown) == (Outcome.PASS, ())
     assert fault.packet == 9, "the fifth frame, after four that are on the tape twice"
