@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netdiag.scenario import Cell
 
 _STARTS = 10 * SECOND  # a program that imports much on a busy machine has not dialled before
+_LAST_PUSHES = SECOND // 5  # what was pushed until the end has so long to reach its consumer
 _LAST_ANSWERS = SECOND
 _CABLE_DONE = 15 * SECOND
 
@@ -226,6 +227,9 @@ class CellRun:
 
     def _finish(self) -> None:
         """Look at everything once more, let the cables end their tapes, then end the programs."""
+        if self._producer.stop():
+            self._loop.run(until=time.monotonic_ns() + _LAST_PUSHES)
+            self._check()
         self._look()
         for strand in self._strands:
             strand.look_at_sockets()

@@ -39,6 +39,8 @@ class Producer:
         self._entries = workload.produce
         self._made = 0
         self._started: set[int] = set()
+        self._going: set[int] = set()
+        self._stopped = False
         self._left: dict[str, Answer] = {}
 
     def prepare(self) -> None:
@@ -62,7 +64,7 @@ class Producer:
 
     def start(self, entry: int) -> None:
         """Begin with entry number `entry` (from 0) of the scenario's `produce`, but only once."""
-        if entry in self._started:
+        if entry in self._started or self._stopped:
             return
         self._started.add(entry)
         wanted = self._entries[entry]
@@ -70,12 +72,22 @@ class Producer:
             for _ in range(wanted.count):
                 self._push()
             return
-        self._go_on(time.monotonic_ns(), round(SECOND / wanted.rate), wanted.count)
+        self._going.add(entry)
+        gap = round(SECOND / wanted.rate)
 
-    def _go_on(self, t: int, gap: int, left: int) -> None:
-        if left > 0:
-            self._push()
-            self._loop.at(t + gap, lambda: self._go_on(t + gap, gap, left - 1))
+        def go_on(t: int, left: int) -> None:
+            if left == 0:
+                self._going.discard(entry)
+            elif not self._stopped:
+                self._push()
+                self._loop.at(t + gap, lambda: go_on(t + gap, left - 1))
+
+        go_on(time.monotonic_ns(), wanted.count)
+
+    def stop(self) -> bool:
+        """Push no more, so that what is left can be told; whether pushes are still to come."""
+        self._stopped = True
+        return bool(self._going)
 
     def _push(self) -> None:
         self._made += 1
