@@ -47,7 +47,7 @@ class ExecClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceClient:
-    """With --lab docker: the service's own program, as its compose file starts it. It says nothing
+    """In containers: the service's own program, as its compose file starts it. It says nothing
     of itself; packets, kernels and the server tell what it does.
     """
 
@@ -89,7 +89,7 @@ CLIENTS: dict[str, ClientKind] = {
     "raw": ClientKind(RawClient, "a plain socket that connects and reads, without any protocol",
                       (RawSettings,), RAW_PATTERNS, resp=False),
     "exec": ClientKind(ExecClient, "any program that keeps the event contract"),
-    "service": ClientKind(ServiceClient, "a compose file's own service, watched (--lab docker)"),
+    "service": ClientKind(ServiceClient, "a compose file's own service, watched"),
 }
 ClientField = Annotated[
     Client, ByKind({name: row.model for name, row in CLIENTS.items()}, default="redis-py")]

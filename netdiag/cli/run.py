@@ -72,9 +72,8 @@ _UNKNOWN_CODE = 2
 @click.option(
     "--lab",
     type=click.Choice(["namespaces", "uml", "docker"]),
-    default="namespaces",
-    show_default=True,
-    help="Where the hosts are: in this kernel, in a guest's (see `netdiag warp`), or containers.",
+    help="Where the hosts are: in this kernel, in a guest's (see `netdiag warp`), or containers; "
+    "by default where the scenario needs them, which is this kernel for most.",
 )
 @click.option(
     "--warp", is_flag=True, help="In a guest on a virtual clock, which skips all waiting."
@@ -102,7 +101,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     keep_going: bool,
     allow_unknown: bool,
     baseline: Path | None,
-    lab: str,
+    lab: str | None,
     warp: bool,
     attach: str | None,
     as_json: bool,
@@ -163,16 +162,18 @@ def _several(paths: list[Path], wishes: Wishes, where: Where, *, allow_unknown: 
 
 
 def _record(scenario: str, wishes: Wishes, where: Where) -> RunResult:
-    """Run one scenario. Its sandbox makes its namespaces while we read the scenario; one whose
-    clock is virtual gets another.
+    """Run one scenario. Its sandbox makes its namespaces while we read the scenario; one that needs
+    other hosts gets another.
     """
     from netdiag.run.sandbox import sandbox  # noqa: PLC0415 - imports when called
 
-    with nothing_to_lose(), sandbox(where.hosts()) as box:
+    usual = where.hosts()
+    with nothing_to_lose(), sandbox(usual) as box:
         plan = _plan(scenario, wishes)
-        if not (where.usual and plan.place == "warp"):
+        hosts = where.hosts(plan)
+        if hosts == usual:
             return _run(box, plan, wishes)
-    with nothing_to_lose(), sandbox(where.hosts(plan)) as box:
+    with nothing_to_lose(), sandbox(hosts) as box:
         return _run(box, plan, wishes)
 
 

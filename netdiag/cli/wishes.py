@@ -35,21 +35,19 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Where:
-    """The lab that a person asked for."""
+    """The lab that a person asked for; None: none, so that the scenario may choose."""
 
-    lab: str
+    lab: str | None
     warp: bool
     attach: str | None
 
-    @property
-    def usual(self) -> bool:
-        """Whether nothing was asked for, so that a scenario may choose its clock."""
-        return self.lab == "namespaces" and not self.warp
-
     def hosts(self, plan: Plan | None = None) -> Guests | Containers | None:
-        """What the sandbox needs to know; see `hosts_for`."""
-        place = plan.place if self.usual and plan is not None else "here"
-        lab = "docker" if place == "docker" else self.lab
+        """What the sandbox of that plan (or of one that chooses nothing) needs to know; see
+        `hosts_for`. A plan that needs other hosts than those asked for is refused by `preflight`.
+        """
+        asked = self.lab is not None or self.warp
+        place = "here" if asked or plan is None else plan.place
+        lab = "docker" if place == "docker" else self.lab or "namespaces"
         return hosts_for(lab, warp=self.warp or place == "warp", attach=self.attach)
 
 

@@ -30,7 +30,7 @@ HEALING: Final[dict[str, str | None]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerFault(HostFault):
-    """A verb of the engine, done to a service's container; needs --lab docker."""
+    """A verb of the engine, done to a service's container; it runs nowhere else."""
 
     __pydantic_config__ = CLOSED
 

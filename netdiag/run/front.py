@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.clients.start import require
 from netdiag.errors import RecordingError, ScenarioError
-from netdiag.faults import DockerFault
 from netdiag.process import how_it_ended
 from netdiag.recording import Recording, create, printable
 from netdiag.run.sandbox import Sandbox, sandbox
@@ -93,12 +92,8 @@ def preflight(plan: Plan, *, apart: bool = False) -> None:
             services_of(cell)
         return
     for cell in plan.cells:
-        for fault in cell.faults:
-            if isinstance(fault.do, DockerFault):
-                raise ScenarioError(
-                    f"cell {cell.id}: fault {fault.name} is the Docker engine's ({fault.do}); run "
-                    "it with --lab docker"
-                )
+        if (why := cell.needs_containers) is not None:
+            raise ScenarioError(f"cell {cell.id}: {why}; run it with --lab docker")
     for cell in plan.cells:
         require_server(cell.server)
     require(client for cell in plan.cells for client in cell.clients.values())

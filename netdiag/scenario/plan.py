@@ -51,6 +51,16 @@ class Cell:
         """The client; of several, the first."""
         return next(iter(self.clients.values()))
 
+    @property
+    def needs_containers(self) -> str | None:
+        """What it has that only containers have, in words; None: it runs anywhere."""
+        for fault in self.faults:
+            if fault.kind == "docker":
+                return f"fault {fault.name} is the Docker engine's ({fault.do})"
+        if any(client.kind == "service" for client in self.clients.values()):
+            return "a client of kind service is a container's own program"
+        return None if self.lab.compose is None else "lab.compose names a stack of containers"
+
     def values(self, version: str | None = None) -> dict[str, float | None]:
         """What formulas may speak of: name (formula.NAMES) -> seconds or count; None: it has no
         value. Unset settings are left out unless the library's version tells their default."""
@@ -97,7 +107,7 @@ class Plan:
     def place(self) -> Literal["here", "warp", "docker"]:
         """Where it runs when nobody says: containers for what only those have, a virtual clock for
         times that are long."""
-        if any(_of_docker(cell) for cell in self.cells):
+        if any(cell.needs_containers for cell in self.cells):
             return "docker"
         virtual = any(cell.lab.clock == "virtual" for cell in self.cells)
         return "warp" if virtual else "here"
@@ -132,13 +142,6 @@ def _read_cell(packed: object, where: str) -> Cell:
     if not cell.clients:
         raise ValueError(f"{where}.clients: there are none")
     return cell
-
-
-def _of_docker(cell: Cell) -> bool:
-    """Whether a cell speaks of containers."""
-    faults = any(fault.kind == "docker" for fault in cell.faults)
-    services = any(client.kind == "service" for client in cell.clients.values())
-    return faults or services or cell.lab.compose is not None
 
 
 _CELL = tuple(Cell.__dataclass_fields__)

@@ -193,8 +193,8 @@ class LabSettings:
     clock: Annotated[Literal["real", "virtual"], one_of("real", "virtual")] = "real"
     """virtual: its times are so long that `netdiag run` takes --warp by itself."""
     compose: Annotated[str | None, Written(_compose, {"type": ["string", "null"]})] = None
-    """--lab docker: the compose file, beside the scenario or one that ships; null: one that fits
-    the client."""
+    """The compose file of the containers it runs in, beside the scenario or one that ships; null:
+    with --lab docker one that fits the client."""
     client: Annotated[str, Written(_service, {"type": "string"})] = "client"
     """--lab docker: the service at whose containers the cables are."""
     server: Annotated[str, Written(_service, {"type": "string"})] = "redis"

@@ -216,6 +216,6 @@ def test_somebody_elses_compose_file_runs_unchanged_and_its_worker_consumes_agai
 
 
 def test_docker_faults_need_the_docker_lab(home):
-    done = home.run("run", home.write(VERBS), "--only", "pause", "--out", home.out)
+    done = home.record(VERBS, "--only", "pause", "--lab", "namespaces")
     assert done.code == 64
     assert "run it with --lab docker" in done.err
