@@ -48,6 +48,7 @@ from netdiag.tcp.holes import remember
 from netdiag.tcp.labels import Label
 from netdiag.tcp.resent import ACK_SLACK, RTO, UNKNOWN
 from netdiag.tcp.states import (
+    CLOSE_WAIT,
     CLOSING,
     EVENTS,
     GOT_SYN_ACK,
@@ -183,7 +184,8 @@ def reset(
     else:
         last = state[own + NXT] if state[own + SEEN] else state[own + UNA]
         base = state[own + UNA] if state[own + UNA_KNOWN] else last
-        closing = state[peer + TCP_STATE] in (CLOSING, LAST_ACK) and seq == (last - 1) & MASK
+        ended = state[peer + TCP_STATE] in (CLOSE_WAIT, LAST_ACK, CLOSING)
+        closing = ended and seq == (last - 1) & MASK  # tcp_reset_check: macOS says so after its FIN
         sacked = state[own + SACKED] and seq == state[own + SACK_TOP]
         if seq in (last, base) or sacked or closing:
             verdict = 2

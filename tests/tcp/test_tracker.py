@@ -285,6 +285,31 @@ def test_states(story: str, client: str, server: str) -> None:
     assert (flow.client_state, flow.server_state) == (client, server)
 
 
+@pytest.mark.parametrize(
+    ("story", "verdict", "server"),
+    [
+        ("", 0, "established"),
+        (">F", 2, "closed"),
+        (">F <a", 2, "closed"),
+        (">F <a <F", 2, "closed"),
+        (">F <f <a", 2, "closed"),
+    ],
+    ids=["no FIN", "CLOSE-WAIT", "CLOSE-WAIT, told so", "LAST-ACK", "CLOSING"],
+)
+def test_a_rst_with_the_number_of_the_fin_is_accepted(
+    story: str, verdict: int, server: str
+) -> None:
+    """macOS sends one when a program is interrupted. Source: tcp_reset_check, tcp_input.c."""
+    line = Line().handshake()
+    sent = {">": 1, "<": 1}
+    for way, what in story.split():
+        seen = 1 if what == "f" else sent["<" if way == ">" else ">"]
+        line(way, "." if what == "a" else "FA", sent[way], seen)
+        sent[way] += what in "Ff"
+    assert line(">", "R", sent[">"] - 1).rst_verdict == verdict
+    assert line.flows.flows[0].server_state == server
+
+
 def test_a_fin_behind_a_hole_is_not_received_before_the_hole_is_filled() -> None:
     line = Line().handshake()
     line(">", "FPA", 101, 1, 100)
