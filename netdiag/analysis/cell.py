@@ -98,6 +98,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         last_states(evidence.events),
         PATTERNS[cell.workload.pattern],
         who=who,
+        mute=evidence.mute,
     )
     intervals, about = regimes(moments), subject(wire, began)
     if cell.client.kind == "service":
@@ -122,13 +123,12 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         zombies=dead,
         sockets=sockets,
         packets=wire.counts(),
-        connections=sum(
-            1 for event in moments.of("client.app", "connect") if event.outcome == "ok"
-        ),
+        connections=wire.connections(),
         false_timeouts=application.false_timeouts(moments, began),
         errors=_errors(moments, began),
         predicted=foretold,
         backlog=_backlog(moments),
+        mute=cell.client.kind == "service",
     )
     verdicts = judge(cell.expect, facts)
     return CellAnalysis(

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Evidence:
     """What a cell left. events: everybody's, in the order of time; damage: line of events.jsonl ->
-    what is wrong with it; wires: what was on the wire, by client ("" for an only one).
+    what is wrong with it; wires: what was on the wire, by client ("" for an only one);
+    mute: a client is a service, which says nothing of itself.
     """
 
     events: tuple[Event, ...]
     damage: Mapping[int, str]
     wires: Mapping[str, WireLog]
+    mute: bool
 
     def of(self, who: str) -> tuple[Event, ...]:
         """The events of one client, and those that belong to nobody or to all."""
@@ -59,7 +61,8 @@ def gather(cell: Cell, files: CellFiles) -> Evidence:
     told = read_told(files.events)
     offset, commands = _wall_offset(told.events), cell.workload.commands
     wires = {who: read_tape(files.tape_of(who), offset, commands) for who in clients_of(cell)}
-    return Evidence(told.events, told.damage, wires)
+    mute = any(client.kind == "service" for client in cell.clients.values())
+    return Evidence(told.events, told.damage, wires, mute)
 
 
 def _wall_offset(events: Sequence[Event]) -> int:

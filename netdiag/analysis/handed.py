@@ -7,7 +7,7 @@ before the server wrote to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.moments import halted
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from netdiag.analysis.ways import Way
     from netdiag.analysis.wire import Reply
     from netdiag.recording import Event
+
+
+SOON: Final = 200_000_000
+"""ns within which what nothing stands in the way of is there."""
 
 
 class Consumers:
@@ -67,14 +71,17 @@ class Handed:
         self.consumers = Consumers(moments)
         self._works = any(True for _ in moments.of("client.app", "processed"))
 
+    def at(self, t: int) -> str:
+        return f"at {self._moments.since(t):+.3f} s"
+
     def popped(self, reply: Reply, verb: str = "popped") -> str:
         """`popped at +3.210 s for client 8`."""
-        return f"{verb} {self._at(reply.left)} for {self.consumers.called(reply.client)}"
+        return f"{verb} {self.at(reply.left)} for {self.consumers.called(reply.client)}"
 
     def where(self, reply: Reply) -> str:
         """Where a reply vanished, as far as tape and kernels tell."""
         if reply.arrived is not None:
-            return f"reached the client's host {self._at(reply.arrived)}, {self._behind(reply)}"
+            return f"reached the client's host {self.at(reply.arrived)}, {self._behind(reply)}"
         again = "" if reply.sent < 2 else f", reply retransmitted {_times(reply.sent - 1)}"
         taken = f"taken by the cable {_times(reply.taken)}{again}"
         socket = self._sockets.get(("server", reply.client))
@@ -111,12 +118,12 @@ class Handed:
                 return event.t
         return None
 
-    def between(self, start: int, end: int) -> bool:
-        """Whether a fault was active at some time between."""
-        return any(
+    def late(self, pushed: int, arrived: int) -> bool:
+        """Whether what was pushed then was there late, and a fault was active meanwhile."""
+        return arrived - pushed > SOON and any(
             fault.began_ns is not None
-            and fault.began_ns < end
-            and (fault.healed_ns is None or fault.healed_ns > start)
+            and fault.began_ns < arrived
+            and (fault.healed_ns is None or fault.healed_ns > pushed)
             for fault in self._faults
         )
 
@@ -145,9 +152,6 @@ class Handed:
         """When the server's program ended after `t`, with all it held in memory."""
         ends = (one.t for one in self._moments.of("server.app", "exit") if one.t >= t)
         return next(ends, None)
-
-    def _at(self, t: int) -> str:
-        return f"at {self._moments.since(t):+.3f} s"
 
 
 def _stood(fault: FaultEffect, t: int) -> bool:

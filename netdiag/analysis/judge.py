@@ -40,7 +40,7 @@ class Facts:
 
     faulted: a fault took effect; healed: when the last one ended (seconds since the origin);
     findings: None while nothing looks for any; backlog: what waited at last in a queue that others
-    fill.
+    fill; mute: the client is a service, which says nothing of itself.
     """
 
     values: Mapping[str, float | None]
@@ -59,6 +59,7 @@ class Facts:
     predicted: tuple[Predicted, ...] = ()
     findings: tuple[str, ...] | None = None
     backlog: int | None = None
+    mute: bool = False
 
 
 Measured = float | None
@@ -109,9 +110,20 @@ MEASURE: Final[dict[str, Callable[[Facts, str | None], Measured]]] = {
 _TIMES: Final = frozenset({"detected_within", "recovered_within"})
 
 
-def _no_queue(facts: Facts) -> str:
+def _no_fate(facts: Facts) -> str:
+    if facts.mute and not facts.messages:
+        return "a service's own messages are not known here, and none was produced"
     unknown = [message for message in facts.messages if message.fate == "unknown"]
     return f"nobody knows what became of {unknown[0].id}: {unknown[0].text}" if unknown else ""
+
+
+def _no_receipt(facts: Facts) -> str:
+    """Whoever speaks says what it received, so that what is unknown was not received."""
+    return _no_fate(facts) if facts.mute else ""
+
+
+def _no_words(facts: Facts) -> str:
+    return "a service says nothing of itself" if facts.mute else ""
 
 
 def _no_canary(facts: Facts) -> str:
@@ -140,9 +152,14 @@ def _nothing_foretold(facts: Facts) -> str:
 BLIND: Final[dict[str, Callable[[Facts], str]]] = {
     "detected_within": lambda facts: "" if facts.faulted else "no fault took effect",
     "recovered_within": _no_canary,
-    "lost": _no_queue,
-    "taken_by_zombies": _no_queue,
-    "stuck": _no_queue,
+    "lost": _no_fate,
+    "taken_by_zombies": _no_fate,
+    "duplicated": _no_receipt,
+    "late": _no_receipt,
+    "stuck": _no_fate,
+    "unexpected": _no_words,
+    "no_false_timeout": _no_words,
+    "error": _no_words,
     "zombies": _no_sockets,
     "fin_wait1": _no_sockets,
     "open_sockets": _no_sockets,
@@ -158,6 +175,9 @@ def judge(expectations: Sequence[Expectation], facts: Facts) -> tuple[Verdict, .
 
 def _one(expectation: Expectation, facts: Facts) -> Verdict:
     bound, text = expectation.bound, str(expectation)
+    blind = BLIND[expectation.kind](facts) if expectation.kind in BLIND else ""
+    if blind and not isinstance(bound, Anything):
+        return Verdict(text, Outcome.UNKNOWN, "not measurable", blind)
     if isinstance(bound, ErrorIs):
         return _error(bound, text, facts)
     if isinstance(bound, Findings):
@@ -165,9 +185,6 @@ def _one(expectation: Expectation, facts: Facts) -> Verdict:
     measure = MEASURE.get(expectation.kind)
     if measure is None:
         return Verdict(text, Outcome.UNKNOWN, "not measured", "this expectation is not judged yet")
-    blind = BLIND[expectation.kind](facts) if expectation.kind in BLIND else ""
-    if blind and not isinstance(bound, Anything):
-        return Verdict(text, Outcome.UNKNOWN, "not measurable", blind)
     measured = measure(facts, expectation.of)
     shown = "not measurable" if blind else _shown(expectation.kind, measured)
     try:

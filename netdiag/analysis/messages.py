@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.analysis.handed import Handed
+from netdiag.analysis import service
+from netdiag.analysis.handed import SOON, Handed
 from netdiag.analysis.model import Message
 from netdiag.analysis.moments import halted
 from netdiag.analysis.ways import PLACES, Way, Ways, ways_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from netdiag.catalogue.patterns import Pattern
     from netdiag.recording import Event
 
-_SOON = 200_000_000
 _STUCK: Final = {
     "ids": "still in the queue: nobody asked for it",
     "processing": "in the processing list",
@@ -46,16 +46,18 @@ def account(
     pattern: Pattern,
     *,
     who: str = "",
+    mute: bool = False,
 ) -> tuple[Message, ...]:
     """The fate of each message that was produced, in that order, and then of unexpected ones.
 
     `moments` and `replies` are those of all the cell's clients. Where the clients make the messages
-    themselves, those of `who` are told, if it is named: nobody else could have had them.
+    themselves, those of `who` are told, if it is named: nobody else could have had them. `mute`: a
+    client is a service, which says nothing of itself.
     """
     ways = ways_of(moments, replies, requests=pattern.own_messages)
     handed = Handed(moments, faults, sockets)
     own = bool(who) and pattern.own_messages
-    story = _Story(moments, faults, ways, handed, pattern)
+    story = _Story(moments, faults, ways, handed, pattern, mute)
     return (
         *(story.message(way) for way in ways.ways if not (own and who not in way.makers)),
         *(
@@ -75,10 +77,11 @@ class _Story:
     ways: Ways
     handed: Handed
     pattern: Pattern
+    mute: bool
 
     def message(self, way: Way) -> Message:
         """The message with its fate: the first rule that has something to say decides."""
-        kept = _RULES if self.pattern.keeps else _CHANNEL
+        kept = _RULES if self.pattern.keeps or self.mute else _CHANNEL
         rules = _REQUEST if self.pattern.own_messages else kept
         fate, text = next(told for rule in rules if (told := rule(self, way)) is not None)
         first = way.replies[0] if way.replies else None
@@ -132,7 +135,7 @@ class _Story:
         if not way.got:
             return None
         got = way.got[-1]
-        late = got.t - way.pushed > _SOON and self.handed.between(way.pushed, got.t)
+        late = self.handed.late(way.pushed, got.t)
         owed = ""
         if self.pattern.acknowledges and not way.acknowledged and way.places:
             owed = f"; its acknowledgement never came, so it is {_STUCK[way.places[0]]}"
@@ -157,7 +160,7 @@ class _Story:
     def died(self, way: Way) -> Told | None:
         """In the server's memory when that ended: waiting there, or kept until acknowledged."""
         end = self.handed.server_ended_after(way.accepted or way.pushed)
-        if end is None:
+        if end is None or not self.pattern.keeps:
             return None
         gone = f"in the server's memory, which was gone {self.at(end)}: lost"
         if not way.replies:
@@ -175,12 +178,16 @@ class _Story:
             return "unknown", "the server did not run when the cell ended, so nobody could ask it"
         return "unknown", "the recording ends before the queue was looked at"
 
+    def unsaid(self, way: Way) -> Told | None:
+        """Given to a service, or taken by another one of the stack: the wire must tell."""
+        return service.told(way, self.handed, channel=not self.pattern.keeps) if self.mute else None
+
     def under_way(self, way: Way) -> Told | None:
         """The cell ended before the consumer could have read what reached its host."""
         if not way.replies:
             return None
         arrived, left = way.replies[-1].arrived, way.replies[-1].left
-        if arrived is None or self.moments.end - arrived >= _SOON:
+        if arrived is None or self.moments.end - arrived >= SOON:
             return None
         return "unknown", f"left the server {self.at(left)}, just before the cell ended"
 
@@ -260,6 +267,7 @@ _RULES: Final[_Rules] = (
     _Story.died,
     _Story.unseen,
     _Story.under_way,
+    _Story.unsaid,
     _Story.gone,
 )
 _CHANNEL: Final[_Rules] = (

@@ -20,7 +20,7 @@ from netdiag.tcp.pcapng import INBOUND, Damaged, Packet, Statistics, Truncated, 
 from netdiag.tcp.phases import Occurrence, PhaseReader
 from netdiag.tcp.resp import RespReader, Value
 from netdiag.tcp.stream import Piece, Stream
-from netdiag.tcp.wire import SYN, endpoint_text, parse_ethernet
+from netdiag.tcp.wire import RST, SYN, endpoint_text, parse_ethernet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ class Neighbour:
 @dataclass
 class Reply:
     """A message of the server: when its first byte left, how often it was sent, when it was there
-    whole.
+    whole, and when its receiver sent something new after that.
     """
 
     client: str
@@ -83,6 +83,7 @@ class Reply:
     sent: int = 1
     taken: int = 0
     arrived: int | None = None
+    followed: int | None = None
 
 
 @dataclass
@@ -103,6 +104,18 @@ class WireLog:
     def counts(self) -> Counter[str]:
         """Frames by label, as their senders sent them."""
         return Counter(frame.label for frame in self.frames if frame.injected is None)
+
+    def connections(self) -> int:
+        """How many connections the client had: of each it sent more than a SYN or a RST."""
+        return len(
+            {
+                frame.seen.flow
+                for frame in self.frames
+                if frame.seen is not None
+                and frame.side == 0
+                and not frame.segment.flags & (SYN | RST)
+            }
+        )
 
 
 class _Replies:
@@ -188,6 +201,7 @@ class _TapeReader:
         self._server: dict[str, _Replies] = {}
         self._client: dict[str, _Replies] = {}
         self._open: dict[str, list[Reply]] = {}
+        self._there: dict[str, list[Reply]] = {}
 
     def packet(self, packet: Packet, t: int) -> None:
         segment = parse_ethernet(packet.frame)
@@ -209,6 +223,8 @@ class _TapeReader:
             self._log.frames.append(frame)
             if seen.side == 1:
                 self._sent(frame)
+            elif seen.new_bytes:
+                self._followed(frame)
             return
         self._ends.received(t, packet.interface, segment)
         if comment is not None and comment.startswith(_MAKER):
@@ -256,4 +272,10 @@ class _TapeReader:
                 if reply.seq == seq:
                     reply.arrived = frame.t
                     self._open[frame.client].remove(reply)
+                    self._there.setdefault(frame.client, []).append(reply)
                     break
+
+    def _followed(self, frame: Frame) -> None:
+        """New bytes of the client: it has gone on after the replies that are there."""
+        for reply in self._there.pop(frame.client, ()):
+            reply.followed = frame.t

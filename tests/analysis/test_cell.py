@@ -19,7 +19,11 @@ from netdiag.analysis import Analysis, CellAnalysis, Outcome, analyse, model
 from netdiag.analysis.cell import analyse_cell
 from netdiag.analysis.fields import ABOUT
 from netdiag.analysis.schema import analysis_schema
+from netdiag.cable.tape import Tape
+from netdiag.catalogue.clients import ServiceClient
 from netdiag.recording import CellFiles, Event, read_events
+from netdiag.scenario.expectation import Compare, ErrorIs, Expectation, Flag
+from netdiag.scenario.formula import Number
 from netdiag.tcp.blocks import statistics_block
 
 from .recorded import RECORDINGS, analysed, copy, event, files, plan_of
@@ -205,6 +209,44 @@ def test_what_one_client_lacks_makes_the_cell_unknown_for_the_others(
     a, b = analyse_cell(cell, held)
     assert (a.outcome, a.unknown) == (Outcome.UNKNOWN, (f"client b: {why}",))
     assert (b.outcome, b.unknown) == (Outcome.UNKNOWN, (why,))
+
+
+def of_a_service(root: Path, *silent: str) -> tuple[Cell, CellFiles]:
+    """A recorded cell as if its client had been a service, which says none of these words."""
+    held = copy("brpop-zombie", root).cell("read-timeout")
+    events = read_events(held.events)
+    held.events.write_bytes(b"".join(one.line() for one in events if one.what not in silent))
+    cell = next(one for one in plan_of("brpop-zombie").cells if one.id == "read-timeout")
+    return replace(cell, clients={"client": ServiceClient()}), held
+
+
+WORDS = ("connect", "disconnect", "call", "return", "got", "error", "reconnect", "processed")
+
+
+@pytest.mark.parametrize(("kind", "bound", "outcome", "measured"), [
+    param("reconnects_per_minute", Compare("<=", Number(1.0)), "FAIL", "5.95", id="it reconnects"),
+    param("no_false_timeout", Flag(holds=True), "UNKNOWN", "not measurable", id="no words"),
+    param("error", ErrorIs(), "UNKNOWN", "not measurable", id="no error is none"),
+    param("lost", Compare("==", Number(0.0)), "PASS", "0", id="what it took is not lost"),
+    param("late", Compare("==", Number(0.0)), "PASS", "0", id="nor late"),
+])
+def test_a_service_is_judged_by_the_wire(
+    kind: str, bound: Any, outcome: str, measured: str, tmp_path: Path
+) -> None:
+    cell, held = of_a_service(tmp_path, *WORDS)
+    wanted = Expectation(kind=kind, bound=bound, text="")
+    (told,) = analyse_cell(replace(cell, expect=(wanted,)), held)
+    (verdict,) = told.verdicts
+    assert (verdict.outcome.value, verdict.measured) == (outcome, measured)
+    assert told.outcome is verdict.outcome
+
+
+def test_a_service_that_sent_nothing_makes_a_cell_unknown(tmp_path: Path) -> None:
+    cell, held = of_a_service(tmp_path, *WORDS, "fault", "fault_summary")
+    empty = Tape(held.tape, wall_offset=0, about="")
+    empty.close(0, (0, 0))
+    (told,) = analyse_cell(replace(cell, faults=()), held)
+    assert told.unknown == ("the service sent nothing to the server",)
 
 
 def test_a_block_of_the_tape_that_is_damaged_makes_a_cell_unknown(tmp_path: Path) -> None:

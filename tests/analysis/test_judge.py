@@ -63,6 +63,7 @@ def foretold(*, within: bool | None) -> Predicted:
     return Predicted("noticed", (), "", "", "", "", None, within)
 
 
+MUTE = {"mute": True}
 ZOMBIE = Zombie("client", CLIENT, 2.0, "")
 STATES = [
     param("detected_within: 4s", {}, PASS, "3.2 s", id="detected, in time"),
@@ -117,6 +118,17 @@ STATES = [
     param("open_sockets: 0", {"sockets": {}}, UNKNOWN, "not measurable", id="open, unseen"),
     param("reconnects_per_minute: 2", {}, PASS, "2", id="reconnects"),
     param("reconnects_per_minute: 1", {}, FAIL, "2", id="reconnects, too many"),
+    param("no_false_timeout: true", MUTE, UNKNOWN, "not measurable", id="a service's timeouts"),
+    param("error: none", {**MUTE, "errors": ()}, UNKNOWN, "not measurable",
+          id="a service's errors"),
+    param("unexpected: 0", MUTE, UNKNOWN, "not measurable", id="a service's messages"),
+    param("lost: 0", {**MUTE, "messages": ()}, UNKNOWN, "not measurable",
+          id="a service's own messages may be lost"),
+    param("late: 0", {**MUTE, "messages": (message("unknown"),)}, UNKNOWN, "not measurable",
+          id="a service may have received it late"),
+    param("duplicated: 0", {**MUTE, "messages": (message("unknown"),)}, UNKNOWN,
+          "not measurable", id="a service may have received it twice"),
+    param("duplicated: 0", MUTE, PASS, "0", id="a service that took each once"),
     param("packets: {keepalive_probe: '>= 2'}", {}, PASS, "2", id="packets"),
     param("packets: {keepalive_probe: '> 2'}", {}, FAIL, "2", id="packets, too few"),
     param("packets: {rst: 0}", {}, PASS, "0", id="packets, none"),

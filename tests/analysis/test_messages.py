@@ -190,6 +190,39 @@ def test_fates_in_other_patterns(pattern: str, events: list[Event], replies: lis
     assert text in message.text
 
 
+def taken(t: float, arrived: float | None, followed: float | None = None) -> Reply:
+    """A reply with m1, and when its service sent something new after it."""
+    ns = None if followed is None else round(followed * SECOND)
+    return replace(reply(t, arrived=arrived, taken=int(arrived is None)), followed=ns)
+
+
+@pytest.mark.parametrize(("pattern", "pushed", "replies", "faults", "expected", "text"), [
+    param("brpop", push(1), [taken(1.1, 1.1, 1.2)], [], "delivered",
+          "reached the service at +1.100 s; the service went on at +1.200 s", id="it went on"),
+    param("brpop", push(1), [taken(1.1, 7, 7.1)], [cut(1, 6)], "late",
+          "reached the service 6.00 s after its pushing", id="late"),
+    param("brpop", push(1), [taken(1.1, 1.2)], [], "unknown", "nobody can tell whether it was read",
+          id="nothing came after it"),
+    param("brpop", push(1), [taken(1.1, None)], [cut(1, None)], "zombie", "taken by a zombie",
+          id="for a connection that was cut before"),
+    param("brpop", push(1), [], [], "unknown", "another service may have it", id="over no cable"),
+    param("xreadgroup", push(1), [taken(1.1, 1.1, 1.2), taken(9, 9, 9.1)], [], "duplicated",
+          "taken by a service 2 times: at +1.100 s, at +9.000 s", id="twice"),
+    param("subscribe", push(1, answer=0), [], [], "lost", "nobody listened", id="to nobody"),
+    param("subscribe", push(1), [], [], "unknown", "another service may have it",
+          id="to another subscriber"),
+    param("subscribe", push(1), [taken(1.1, 1.2)], [], "unknown", "nobody can tell",
+          id="to a subscriber"),
+])
+def test_fates_of_what_a_service_took(pattern: str, pushed: list[Event], replies: list[Reply],
+                                      faults: list[FaultEffect], expected: str, text: str) -> None:
+    """It says nothing of itself: that a message reached its host proves nothing."""
+    (told,) = account(moments(*pushed, left(), END), replies, faults, {}, PATTERNS[pattern],
+                      mute=True)
+    assert told.fate == expected
+    assert text in told.text
+
+
 def test_what_a_dead_program_had_not_done_is_lost() -> None:
     events = [*push(0.5, "m0"), *done(0.6, "m0"), *push(1), got(3), end(4), left(), END]
     _, lost = accounted(events, [], [], {})
