@@ -233,7 +233,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "reconnect"): lambda data, _: ("tries again", "after its pause", 1),
     ("app", "garbage"): lambda data, _: (
         f"said something else: {data.get('text')}",
-        "not the contract",
+        f"not the contract{': ' if data.get('why') else ''}{data.get('why', '')}",
         0,
     ),
     ("app", "exit"): lambda data, _: (

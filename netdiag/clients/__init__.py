@@ -1,4 +1,5 @@
-"""The clients under test, and the contract that any program in any language can keep.
+"""The clients under test, and the contract that any program in any language can keep
+(docs/own-client.md tells it to its users, with a whole client).
 
 A client is started on its host with one line of JSON in the environment variable NETDIAG_CLIENT:
 
@@ -18,7 +19,8 @@ NETDIAG_EVENTS, one JSON object a line, written by a single write:
     {"t": 123456789, "what": "call", "outcome": "start", "data": {"command": "BRPOP"}}
 
 `t` is CLOCK_MONOTONIC in nanoseconds (Python `monotonic_ns`, PHP `hrtime(true)`, Node
-`hrtime.bigint()`); `outcome` is start, ok, fail or info; `data` is an object. The words of `what`:
+`hrtime.bigint()`), or left out: when the line was read; `outcome` is start, ok, fail or info;
+`data` is an object. The words of `what`:
 
     connect    the library opens a connection (start), has one (ok), or could not (fail, data.error)
     disconnect the library closes one of its own accord

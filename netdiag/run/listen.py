@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netdiag.run.recorder import Recorder
 
+_WORDS = tuple(CLIENTS_WORDS)  # a word may be anything, also what cannot be hashed
 _LONGEST_LINE = 65536
 _SHOWN = 200
 _GARBAGE_KEPT = 20
@@ -61,32 +62,41 @@ class ClientVoice:
         now = time.monotonic_ns()
         try:
             row = json.loads(line, parse_constant=_refuse)
-            what, outcome, data = row["what"], row["outcome"], row.get("data", {})
-            t = row["t"]
-            kept = (
-                what in CLIENTS_WORDS
-                and outcome in OUTCOMES
-                and isinstance(data, dict)
-                and isinstance(t, int)
-            )
-        except (ValueError, KeyError, TypeError, RecursionError):
-            kept = False
-        if not kept:
-            self._not_understood(line)
+            why = _against_the_contract(row)
+        except (ValueError, RecursionError):
+            why = "no JSON"
+        if why:
+            self._not_understood(line, why)
             return
         # a clock that is not CLOCK_MONOTONIC shows as a time before the start or in the future
+        t = row.get("t", now)
         t = t if self._began <= t <= now else now
+        what = row["what"]
         try:
-            self._recorder.record("client.app", what, outcome, data, t=t)
+            self._recorder.record("client.app", what, row["outcome"], row.get("data", {}), t=t)
         except RecursionError:  # it could just be read, and cannot be written
-            self._not_understood(line)
+            self._not_understood(line, "data lies too deep")
             return
         self._heard(what)
 
-    def _not_understood(self, line: bytes) -> None:
+    def _not_understood(self, line: bytes, why: str) -> None:
         self._garbage += 1
         if self._garbage <= _GARBAGE_KEPT:
-            self._recorder.note("client.app", "garbage", "fail", text=ascii(line[:_SHOWN])[2:-1])
+            text = ascii(line[:_SHOWN])[2:-1]
+            self._recorder.note("client.app", "garbage", "fail", text=text, why=why)
+
+
+def _against_the_contract(row: object) -> str:
+    """What is wrong with a line's value; empty when it keeps the contract."""
+    if not isinstance(row, dict):
+        return "no JSON object"
+    wrong = (
+        (row.get("what") not in _WORDS, "`what` is no word of the contract"),
+        (row.get("outcome") not in OUTCOMES, "`outcome` is none of start, ok, fail, info"),
+        (not isinstance(row.get("data", {}), dict), "`data` is no object"),
+        (not isinstance(row.get("t", 0), int), "`t` is no whole number"),
+    )
+    return next((why for is_wrong, why in wrong if is_wrong), "")
 
 
 def _refuse(constant: str) -> None:

@@ -66,6 +66,25 @@ def test_a_word_of_the_contract_is_an_event_with_the_clients_own_time(ear, what)
     assert ear.heard == [what]
 
 
+def test_the_time_may_be_left_out_and_is_when_the_line_was_read(ear):
+    before = time.monotonic_ns()
+    ear.says(b'{"what": "call", "outcome": "start"}\n')
+    assert before <= ear.events[0].t <= time.monotonic_ns()
+
+
+@pytest.mark.parametrize(("said", "why"), [
+    (b"hello\n", "no JSON"),
+    (b"[]\n", "no JSON object"),
+    (b'{"what": "sing", "outcome": "ok"}\n', "`what` is no word of the contract"),
+    (b'{"what": "got", "outcome": "done"}\n', "`outcome` is none of start, ok, fail, info"),
+    (b'{"what": "got", "outcome": "ok", "data": "m1"}\n', "`data` is no object"),
+    (b'{"what": "got", "outcome": "ok", "t": "now"}\n', "`t` is no whole number"),
+])
+def test_what_is_wrong_with_a_line_is_said(ear, said, why):
+    ear.says(said)
+    assert ear.events[0].data["why"] == why
+
+
 def test_data_may_be_left_out(ear):
     ear.says(line("reconnect", "info"))
     assert ear.events[0].data == {}
@@ -84,7 +103,6 @@ GARBAGE = [
     param(b"\xff\xfe\x00\n", id="no UTF-8"),
     param(b"[]\n", id="no object"),
     param(b"5\n", id="a number"),
-    param(b'{"what": "call", "outcome": "start"}\n', id="no time"),
     param(b'{"t": 1.5, "what": "call", "outcome": "start"}\n', id="time is no integer"),
     param(b'{"t": NaN, "what": "call", "outcome": "start"}\n', id="not a number"),
     param(b'{"t": 1, "what": "sing", "outcome": "start"}\n', id="no such word"),
