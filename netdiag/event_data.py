@@ -86,12 +86,14 @@ FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
     },
     "push": {"id": _TEXT, "reason": _TEXT},
     "requeue": {"id": _TEXT, "idle": _SECONDS},
-    "left": {"ids": _LIST, "processing": _LIST, "pending": _LIST, "executed": _LIST},
+    "left": {
+        "ids": _LIST, "processing": _LIST, "pending": _LIST, "ungrouped": _LIST, "executed": _LIST,
+    },
     "client_list": {"clients": _LIST},
     "backlog": {"length": _NUMBER, "key": _TEXT},
     "tape": {"dropped": _OBJECT},
     "crash": {"code": _or_null(_NUMBER)},
-    "garbage": {"text": _TEXT},
+    "garbage": {"text": _TEXT, "why": _TEXT},
 }  # fmt: skip
 """Event -> field -> the types it may have."""
 
