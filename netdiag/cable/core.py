@@ -243,13 +243,15 @@ class Core:
                         )
                     )
 
-    def event(self, t: int, name: str) -> Decision:
-        """An event of the client (`call`, `error`, ...), for the faults that wait for it."""
+    def event(self, t: int, name: str, fault: str | None = None) -> Decision:
+        """An event of the client (`call`, `error`, ...), or `active` or `healed` of a `fault` that
+        is another cable's, for the faults that wait for it.
+        """
         self._moved = True
         decision = Decision()
-        self._tell_signals(t, name, None, decision)
+        self._tell_signals(t, name, fault, decision)
         for run in self._faults:
-            if run.event(t, name, None):
+            if run.event(t, name, fault):
                 decision.notes += self._edges(run, t, None, decision)
         return self._done(decision, t)
 

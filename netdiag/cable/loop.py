@@ -3,9 +3,9 @@ the tape.
 
 Talks to its cell over one SOCK_SEQPACKET socket, JSON a message: out go notes (to be recorded),
 signals (triggers that start a producer) and `seen` (which connections had frames, and their labels,
-so that somebody may look at their sockets); in come the client's events, `done` (a host fault was
-carried out, and the packet that began it may go on) and `stop`. A frame whose fate is certain goes
-on before it is looked at: nobody waits for our thoughts.
+so that somebody may look at their sockets); in come the client's events, the edges of other cables'
+faults, `done` (a host fault was carried out, and the packet that began it may go on) and `stop`. A
+frame whose fate is certain goes on before it is looked at: nobody waits for our thoughts.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class CableLoop:
                 continue  # of a fault whose packet did not wait for it
             if "event" in order:
                 now = time.monotonic_ns()
-                self._act(self._core.event(now, order["event"]), now)
+                self._act(self._core.event(now, order["event"], order.get("fault")), now)
             else:
                 self._going = False
 

@@ -93,7 +93,7 @@ class Bench:
         theirs.setblocking(False)
         cell, lab = self.cell, self.lab
         producers = {str(index): entry.at for index, entry in enumerate(cell.workload.produce)}
-        faults = [fault for fault in cell.faults if self._carries(fault)]
+        faults = [fault for fault in cell.faults if fault.name in self.carried]
         core = Core(faults, cell.workload.commands, producers)
         whose = f", client {self.who}" if self.who else ""
         about = f"netdiag cell {cell.id}{whose}; interface 0 is the client's end, 1 the server's"
@@ -114,9 +114,14 @@ class Bench:
         self.undo.callback(cable.kill)
         return cable, ours
 
+    @property
+    def carried(self) -> frozenset[str]:
+        """The faults that this client's packets and events start."""
+        return frozenset(fault.name for fault in self.cell.faults if self._carries(fault))
+
     def _carries(self, fault: Fault) -> bool:
-        """Whether this client's packets and events start the fault. There is one server, so what
-        happens to it happens once: without a client's name it is the first one's cable that counts.
+        """There is one server, so what happens to it happens once: without a client's name it is
+        the first one's cable that counts.
         """
         if fault.client is None and fault.host == "server":
             return self.name == next(iter(self.cell.clients))

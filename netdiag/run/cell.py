@@ -132,6 +132,11 @@ class CellRun:
         """A producer's trigger was met (at several cables: the first one counts)."""
         self._producer.start(entry)
 
+    def edge(self, fault: str, edge: str) -> None:
+        """A fault has begun or healed at some cable: others may wait for it at theirs."""
+        for strand in self._strands:
+            strand.hear(fault, edge)
+
     def server_fault(self, fault: str, edge: str, then: Callable[[], None]) -> None:
         """A fault of the server's program: carried out here, because the clients share it."""
 

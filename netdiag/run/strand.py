@@ -42,6 +42,9 @@ class Ear(Protocol):
     def signalled(self, entry: int) -> None:
         """A producer's trigger was met at this strand's cable."""
 
+    def edge(self, fault: str, edge: str) -> None:
+        """A fault of this strand's cable is `active`, or has `healed`."""
+
     def server_fault(self, fault: str, edge: str, then: Callable[[], None]) -> None:
         """A fault of the server's program has begun or healed; `then`: when that is carried out."""
 
@@ -132,6 +135,13 @@ class Strand:
         self._loop.on_readable(reading, lambda: self._hear(voice, reading))
         self._loop.on_readable(client.pidfd, lambda: self._client_ended(client, voice))
         return client
+
+    def hear(self, fault: str, edge: str) -> None:
+        """Some strand's fault is `active`, or has `healed`: news to this cable, if it is not one of
+        its own.
+        """
+        if fault not in self._bench.carried:
+            self._tell_cable({"event": edge, "fault": fault})
 
     def renewed(self, side: Side) -> None:
         """That host has begun anew, with a kernel's memory that knows no socket."""
@@ -225,6 +235,7 @@ class Strand:
         recorder.record("cable", said["note"], said["outcome"], data, t=said["t"])
         if said["note"] != "fault":
             return
+        self._ear.edge(data["fault"], data["edge"])
 
         def done() -> None:
             self._tell_cable({"done": data["fault"]})
