@@ -113,7 +113,7 @@ def _summary(capture: CaptureFacts) -> str:
     totals = capture.totals
     parts = [
         plain(capture.kind),
-        f"{count(totals.frames, 'frame')} in {span((totals.last_at - totals.first_at) / SECOND)}"
+        f"{count(totals.frames, 'frame')} in {lasted(totals.first_at, totals.last_at)}"
         f" from {wall(totals.first_at)}"
         if totals.frames
         else "no frame",
@@ -124,7 +124,9 @@ def _summary(capture: CaptureFacts) -> str:
         "not TCP": totals.other,
         "captured twice": totals.copies,
         "of another view of the tape": totals.other_view,
-        "later fragments": totals.fragments,
+        "of a link type that is not read": totals.foreign,
+        "in a tunnel or behind a header that is not read": totals.hidden,
+        "later fragments of IP packets, which are not put together": totals.fragments,
         "cut within their headers": totals.cut,
         "earlier than the frame before": totals.backwards,
     }
@@ -135,6 +137,11 @@ def _summary(capture: CaptureFacts) -> str:
         if one.dropped > 0
     ]
     return ", ".join(parts)
+
+
+def lasted(first_at: int, last_at: int) -> str:
+    """How long something took; the clock can have gone back meanwhile."""
+    return span((last_at - first_at) / SECOND) if last_at >= first_at else "an unknown time"
 
 
 def wall(ns: int) -> str:
@@ -237,7 +244,7 @@ def _row(connection: ConnectionFacts, capture: CaptureFacts, rules: Sequence[str
         plain(connection.client.endpoint),
         plain(connection.server.endpoint),
         moment((connection.first_at - capture.totals.first_at) / SECOND),
-        span((connection.last_at - connection.first_at) / SECOND),
+        lasted(connection.first_at, connection.last_at),
         how(connection),
         str(connection.frames),
         str(resent(connection) or "-"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.report.capture import SECOND, SIDES, how, wall
+from netdiag.report.capture import SECOND, SIDES, how, lasted, wall
 from netdiag.report.timeline import Gap, thinned
 from netdiag.report.words import count, moment, plain, span
 from netdiag.tcp.facts import ANSWERED_ROW, DSACK_ROW, SPURIOUS_ROW
@@ -87,7 +87,7 @@ def view_of_flow(
 def _facts(one: ConnectionFacts) -> list[tuple[str, str]]:
     facts = [
         ("began", f"{wall(one.first_at)}, frame {one.first_frame}"),
-        ("lasted", f"{span((one.last_at - one.first_at) / SECOND)}, {count(one.frames, 'frame')}"),
+        ("lasted", f"{lasted(one.first_at, one.last_at)}, {count(one.frames, 'frame')}"),
         ("how", how(one) + (f" (frame {one.ended_frame})" if one.ended_frame else "")),
     ]
     if one.rtt_ns >= 0:

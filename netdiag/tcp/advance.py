@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.tcp.account import account
 from netdiag.tcp.book import COPIES, KIND, OWN, SIDE_BOOK
 from netdiag.tcp.copies import is_copy
+from netdiag.tcp.fields import MASK
 from netdiag.tcp.labels import COPY
 from netdiag.tcp.rows import add_row
 from netdiag.tcp.speech import listen
@@ -20,7 +21,8 @@ from netdiag.tcp.tracker import track
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
 
-NO_SPEECH: Final = 6  # SYN, RST
+SYN: Final = 2
+RST: Final = 4
 SETTLED: Final = 2  # of KIND: TLS, or neither
 
 
@@ -68,6 +70,7 @@ def advance(
         state, book, rows, rows_used, conn, side, number, t_ns, label, seq, flags, length, tsval,
         tsecr, sack_left,
     )  # fmt: skip
-    if length and book[own + KIND] < SETTLED and not flags & NO_SPEECH:
-        listen(book, side, number, t_ns, seq, data, at, size, length)
+    if length and book[own + KIND] < SETTLED and not flags & RST:
+        first = (seq + 1) & MASK if flags & SYN else seq  # a SYN may carry data (RFC 7413)
+        listen(book, side, number, t_ns, first, data, at, size, length)
     return label

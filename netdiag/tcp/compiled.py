@@ -114,8 +114,8 @@ class Compiled:
     def tally(self) -> Tally:
         """The counts so far."""
         places = (
-            s.FRAMES, s.TCP, s.FILTERED, s.OTHER, s.FRAGMENTS, s.CUTS, s.OTHER_VIEW, s.FIRST,
-            s.LAST, s.BACKWARDS,
+            s.FRAMES, s.TCP, s.FILTERED, s.OTHER, s.FRAGMENTS, s.CUTS, s.OTHER_VIEW,
+            s.FOREIGNERS, s.HIDDEN_ONES, s.FIRST, s.LAST, s.BACKWARDS,
         )  # fmt: skip
         return Tally(*(self._walk[place] for place in places))
 

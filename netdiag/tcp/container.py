@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netdiag.errors import RecordingError
 from netdiag.tcp.blocks import MAGIC
+from netdiag.tcp.dissect import READ_LINKS
 from netdiag.tcp.facts import Drops
 from netdiag.tcp.pcapng import MAX_FRAME, BlockScan, Interface, Statistics
 
@@ -157,8 +158,19 @@ class Container:
             "damaged; nothing behind it was read"
         )
 
-    def finish(self) -> None:
-        """Say what the source itself had to say."""
+    def finish(self, backwards: int) -> None:
+        """Say what the source itself had to say, and that `backwards` frames go back in time."""
+        for link in sorted({wire.link for wire in self.wires if wire.chosen} - READ_LINKS):
+            self.notes.append(
+                f"link type {link} is not read: what its frames carry is not known (the names of "
+                "link types: www.tcpdump.org/linktypes.html)"
+            )
+        if backwards:
+            frames = "frame is" if backwards == 1 else "frames are"
+            self.notes.append(
+                f"{backwards} {frames} earlier than the one before: a clock that was set, or "
+                "interfaces that were written one after another, which `reordercap` sorts"
+            )
         trouble = self.window.source.trouble
         if trouble:
             self.notes.append(f"{trouble}; all before that was read")

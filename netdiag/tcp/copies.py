@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLACES: Final = 1 << 14  # frames in the table
 PLACE_MASK: Final = PLACES - 1
 SIZE: Final = 3 * PLACES  # ints: of whom, what it is known by, when
-SPAN: Final = 100_000_000  # ns: a copy follows its original within
+SPAN: Final = 100_000_000  # ns between the two; another interface's copy may be the earlier one
 SHORT_SPAN: Final = 5_000_000  # with a timestamp alone to tell by: hosts can send twice in a tick
 OPENS_OR_CLOSES: Final = 7  # SYN, FIN, RST
 
@@ -49,7 +49,7 @@ def is_copy(
         return False
     who = conn * 2 + side + 1
     at = 3 * ((hashed + who * 40503) & PLACE_MASK)
-    if copies[at] == who and copies[at + 1] == mark and 0 <= t_ns - copies[at + 2] < span:
+    if copies[at] == who and copies[at + 1] == mark and abs(t_ns - copies[at + 2]) < span:
         return True
     copies[at] = who
     copies[at + 1] = mark

@@ -19,6 +19,8 @@ SEGMENT: Final = 1  # what a frame is
 OTHER: Final = 0
 FRAGMENT: Final = -1
 CUT: Final = -2
+FOREIGN: Final = -3  # of a link type that is not read
+HIDDEN: Final = -4  # in a tunnel, or behind a header that is not read
 
 SRC_HIGH: Final = 0  # addresses are two ints of 64 bits with a sign; IPv4 ones have no high part
 SRC_LOW: Final = 1
@@ -48,7 +50,12 @@ FIELDS: Final = 23
 TCP: Final = 6
 VLAN: Final = (0x8100, 0x88A8, 0x9100)
 RAW_LINKS: Final = (RAW_IP, 12, 14, IPV4, IPV6)
+READ_LINKS: Final = frozenset({ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, LOOP, *RAW_LINKS})
 EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
+UDP: Final = 17
+HIDING_TYPES: Final = (*VLAN, 0x8847, 0x8848, 0x8864)  # a third tag, MPLS, PPPoE
+TUNNELS: Final = (4, 41, 47, 97)  # IP in IP, IPv6 in IP, GRE, Ethernet in IP
+TUNNEL_PORTS: Final = (4789, 6081, 8472)  # VXLAN, Geneve, VXLAN's old number
 
 
 def u16(data: Sequence[int], at: int) -> int:
@@ -68,7 +75,9 @@ def s64(data: Sequence[int], at: int) -> int:
 
 
 def dissect(row: MutableSequence[int], data: Sequence[int], at: int, size: int, link: int) -> int:
-    """SEGMENT, and `row` is filled; or OTHER, FRAGMENT, CUT. The frame: `size` bytes from `at`."""
+    """SEGMENT, and `row` is filled; or OTHER, FRAGMENT, CUT, FOREIGN, HIDDEN. The frame: `size`
+    bytes from `at`.
+    """
     end = at + size
     if link == ETHERNET:
         if size < 34:
@@ -80,7 +89,9 @@ def dissect(row: MutableSequence[int], data: Sequence[int], at: int, size: int, 
             start += 4
         if kind == 0x0800:
             return _ipv4(row, data, start, end)
-        return _ipv6(row, data, start, end) if kind == 0x86DD else OTHER
+        if kind == 0x86DD:
+            return _ipv6(row, data, start, end)
+        return HIDDEN if kind in HIDING_TYPES else OTHER
     if link in (LINUX_SLL, LINUX_SLL2):
         start = at + (16 if link == LINUX_SLL else 20)
         if end <= start or u16(data, at + (14 if link == LINUX_SLL else 0)) not in (0x0800, 0x86DD):
@@ -90,7 +101,7 @@ def dissect(row: MutableSequence[int], data: Sequence[int], at: int, size: int, 
     elif link in RAW_LINKS:
         start = at
     else:
-        return OTHER
+        return FOREIGN
     if end <= start:
         return OTHER
     version = data[start] >> 4
@@ -103,8 +114,10 @@ def _ipv4(row: MutableSequence[int], data: Sequence[int], at: int, end: int) -> 
     if end < at + 20 or data[at] >> 4 != 4:
         return OTHER
     header = (data[at] & 15) << 2
-    if data[at + 9] != TCP or header < 20:
+    if header < 20:
         return OTHER
+    if data[at + 9] != TCP:
+        return _no_tcp(data, data[at + 9], at + header, end)
     if u16(data, at + 6) & 0x1FFF:
         return FRAGMENT
     total = u16(data, at + 2)
@@ -136,7 +149,7 @@ def _ipv6(row: MutableSequence[int], data: Sequence[int], at: int, end: int) -> 
         elif protocol == 51:
             step = (data[place + 1] + 2) << 2
         else:
-            return OTHER
+            return _no_tcp(data, protocol, place, end)
         protocol = data[place]
         place += step
     row[SRC_HIGH] = s64(data, at + 8)
@@ -145,6 +158,14 @@ def _ipv6(row: MutableSequence[int], data: Sequence[int], at: int, end: int) -> 
     row[DST_LOW] = s64(data, at + 32)
     row[FAMILY] = 6
     return _tcp(row, data, place, at + 40 + length if length else end, end)
+
+
+def _no_tcp(data: Sequence[int], protocol: int, at: int, end: int) -> int:
+    """OTHER, or HIDDEN for a tunnel; `at`: behind the IP header."""
+    if protocol in TUNNELS:
+        return HIDDEN
+    tunnel = protocol == UDP and at + 4 <= end and u16(data, at + 2) in TUNNEL_PORTS
+    return HIDDEN if tunnel else OTHER
 
 
 def _tcp(row: MutableSequence[int], data: Sequence[int], at: int, stop: int, end: int) -> int:

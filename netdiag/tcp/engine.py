@@ -78,7 +78,7 @@ def analyse_capture(  # noqa: PLR0913 - each is one option of the command
         while engine.run(STEP):
             if progress is not None:
                 progress(opened.taken, opened.total, engine.tally.frames)
-        container.finish()
+        container.finish(engine.tally.backwards)
         if progress is not None:
             progress(opened.taken, opened.total, engine.tally.frames)
         return _facts(opened.name, container, engine)
@@ -121,6 +121,8 @@ def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
         fragments=tally.fragments,
         cut=tally.cut,
         other_view=tally.other_view,
+        foreign=tally.foreign,
+        hidden=tally.hidden,
         copies=sum(book[OWN + COPIES] + book[OWN + SIDE_BOOK + COPIES] for book in books),
         bytes=container.window.base + container.window.size,
         first_at=first,

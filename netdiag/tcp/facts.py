@@ -223,6 +223,8 @@ class Totals:
     first_at: int
     last_at: int
     backwards: int  # frames whose time is before that of the frame before
+    foreign: int = 0  # frames of a link type that is not read
+    hidden: int = 0  # in a tunnel, or behind a header that is not read (MPLS, PPPoE, a third tag)
 
 
 @dataclass(frozen=True, slots=True)

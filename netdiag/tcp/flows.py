@@ -13,7 +13,15 @@ from typing import NamedTuple
 from netdiag.tcp import fields as f
 from netdiag.tcp.holes import first_missing
 from netdiag.tcp.labels import LABELS, Label
-from netdiag.tcp.lives import NEWER_ALONE, OLDER, from_server, is_open, is_reborn, which_life
+from netdiag.tcp.lives import (
+    NEWER_ALONE,
+    OLDER,
+    from_server,
+    is_open,
+    is_reborn,
+    may_answer,
+    which_life,
+)
 from netdiag.tcp.states import STATE_TEXTS
 from netdiag.tcp.tracker import track
 from netdiag.tcp.wire import SYN, Segment, has_options
@@ -235,7 +243,8 @@ class Flows:
         receiver = (segment.dst, segment.dport)
         side = 1 if from_server(segment.flags, segment.sport, segment.dport) else 0
         client, server = (receiver, sender) if side else (sender, receiver)
-        flow = Flow(len(self.flows), client, server, before if before and before.open else None)
+        waits = before is not None and may_answer(before.state)
+        flow = Flow(len(self.flows), client, server, before if waits else None)
         self.flows.append(flow)
         self._sides[segment.src, segment.dst, segment.sport, segment.dport] = flow, side
         self._sides[segment.dst, segment.src, segment.dport, segment.sport] = flow, 1 - side

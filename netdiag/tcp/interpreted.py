@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.tcp.advance import advance
 from netdiag.tcp.book import OLDER_WAITS, ROW, new_book
 from netdiag.tcp.copies import SIZE
-from netdiag.tcp.dissect import CUT, FIELDS, FRAGMENT, dissect
+from netdiag.tcp.dissect import CUT, FIELDS, FOREIGN, FRAGMENT, HIDDEN, dissect
 from netdiag.tcp.fields import new_state
 from netdiag.tcp.flows import highest_edge
 from netdiag.tcp.frames import read_frames
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netdiag.tcp.choice import Choice
     from netdiag.tcp.container import Container
 
+_COUNTS: Final = {FRAGMENT: "fragments", CUT: "cut", FOREIGN: "foreign", HIDDEN: "hidden"}
 GROWTH: Final = 1024  # rows that their record grows by
 
 
@@ -77,13 +78,8 @@ class Interpreted:
 
     def _count(self, data: bytes, link: int) -> None:
         """Why a frame is no segment."""
-        kind = dissect(self._scratch, data, 0, len(data), link)
-        if kind == FRAGMENT:
-            self.tally.fragments += 1
-        elif kind == CUT:
-            self.tally.cut += 1
-        else:
-            self.tally.other += 1
+        name = _COUNTS.get(dissect(self._scratch, data, 0, len(data), link), "other")
+        setattr(self.tally, name, getattr(self.tally, name) + 1)
 
     def feed(self, number: int, clock: int, segment: Segment) -> int:
         """One segment; its label or COPY."""

@@ -107,6 +107,8 @@ def synchronise(
         if not state[own + ISN_KNOWN] or seq != state[own + ISN]:
             state[peer + CHALLENGED] = 1
             return SYN_ACK if answer else SYN
+        if answer and state[peer + ISN_KNOWN] and state[peer + UNA] == state[peer + ISN]:
+            return _cross(state, own, peer, t_ns, ack, window)
         gap = t_ns - state[own + LAST_DATA_NS]
         asked = answer and t_ns - state[peer + LAST_NS] <= ACK_SLACK  # by the client's repeated SYN
         state[TOLD] = 1
@@ -128,11 +130,21 @@ def synchronise(
     if not state[peer + SEEN]:
         join(state, peer, own, ack)
         state[peer + ISN] = (ack - 1) & MASK
-    if ack == state[peer + NXT]:
+    if 0 < (ack - state[peer + ISN]) & MASK <= (state[peer + NXT] - state[peer + ISN]) & MASK:
         state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + GOT_SYN_ACK]
     acknowledge(state, own, peer, t_ns, ack, window, -1, -1, -1)
     state[peer + HANDSHAKE] = 1
     return SYN_ACK_AGAIN if again else SYN_ACK
+
+
+def _cross(
+    state: MutableSequence[int], own: int, peer: int, t_ns: int, ack: int, window: int
+) -> int:
+    """Both have dialled: the SYN once more, now with the first ACK of the other's SYN."""
+    state[own + TCP_STATE] = NEXT[state[own + TCP_STATE] * EVENTS + SENT_SYN_ACK]
+    state[peer + TCP_STATE] = NEXT[state[peer + TCP_STATE] * EVENTS + GOT_SYN_ACK]
+    acknowledge(state, own, peer, t_ns, ack, window, -1, -1, -1)
+    return SYN_ACK
 
 
 def _open(

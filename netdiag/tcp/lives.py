@@ -36,6 +36,13 @@ def is_open(state: Sequence[int]) -> bool:
     return client not in (CLOSED, TIME_WAIT) or server not in (CLOSED, TIME_WAIT)
 
 
+def may_answer(state: Sequence[int]) -> bool:
+    """Whether a host may still answer a new SYN in the name of this life: it is open, or one side
+    waits in TIME-WAIT, which answers a SYN that is not newer by an ACK (RFC 6191).
+    """
+    return is_open(state) or TIME_WAIT in (state[TCP_STATE], state[SIDE + TCP_STATE])
+
+
 def from_server(flags: int, sport: int, dport: int) -> bool:
     """Whether a first segment comes from the server; in mid-life the ports must tell."""
     if flags & SYN_FLAG:
@@ -54,6 +61,8 @@ def is_reborn(state: Sequence[int], side: int, flags: int, seq: int, options: bo
     named = state[base + ISN_KNOWN] or state[SIDE - base + ISN_KNOWN]
     if named and seq == state[base + ISN]:  # its own SYN, or what the SYN-ACK answered
         return False
+    if state[SIDE - base + TCP_STATE] == SYN_SENT and not state[base + SEEN]:
+        return False  # both dial at once (RFC 9293, 3.5: simultaneous open)
     if not is_open(state) or state[base + TCP_STATE] == SYN_SENT:
         return True
     return options

@@ -20,7 +20,7 @@ from netdiag.tcp.book import (
     SERVER_HIGH,
     SERVER_LOW,
 )
-from netdiag.tcp.lives import NEWER_ALONE, OLDER, is_open, which_life
+from netdiag.tcp.lives import NEWER_ALONE, OLDER, may_answer, which_life
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
@@ -60,7 +60,7 @@ def follow(
     )
     book[OLDER_LIFE] = older + 1
     book[OLDER_FLIP] = 0 if same else 1
-    book[OLDER_WAITS] = 1 if is_open(states[older]) else 0
+    book[OLDER_WAITS] = 1 if may_answer(states[older]) else 0
 
 
 def whose(

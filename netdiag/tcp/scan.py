@@ -14,13 +14,11 @@ from netdiag.tcp import dissect as d
 from netdiag.tcp.advance import advance
 from netdiag.tcp.book import OLDER_WAITS, begin_book
 from netdiag.tcp.dissect import (
-    CUT,
     DPORT,
     DST_HIGH,
     DST_LOW,
     FAMILY,
     FLAGS,
-    FRAGMENT,
     SEGMENT,
     SEQ,
     SPORT,
@@ -38,14 +36,12 @@ from netdiag.tcp.records import (
     ANY_PORT,
     AT,
     CONNECTIONS,
-    CUTS,
     F_AT,
     F_NEXT,
     F_SIZE,
     F_WIRE,
     FILTERED,
     FIRST,
-    FRAGMENTS,
     HOSTS,
     MORE,
     NEED,
@@ -107,12 +103,8 @@ def scan(
                         _feed(walk, table, states, books, rows, rows_used, copies, row, data, t_ns)
                     else:
                         walk[FILTERED] += 1
-                elif kind == FRAGMENT:
-                    walk[FRAGMENTS] += 1
-                elif kind == CUT:
-                    walk[CUTS] += 1
                 else:
-                    walk[OTHER] += 1
+                    walk[OTHER - kind] += 1
         walk[AT] = walk[F_NEXT]
     return PAUSE
 

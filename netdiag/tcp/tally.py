@@ -22,6 +22,8 @@ class Tally:
     fragments: int = 0
     cut: int = 0
     other_view: int = 0
+    foreign: int = 0
+    hidden: int = 0
     first_at: int = 0
     last_at: int = 0
     backwards: int = 0

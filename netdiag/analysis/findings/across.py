@@ -212,7 +212,9 @@ def capture_loss(survey: Survey, found: tuple[Finding, ...]) -> Iterable[Evidenc
     parts = []
     if lost:
         where = times(len(holes), "connection")
-        parts.append(f"{lost} bytes in {where} were acknowledged and are not in the capture")
+        later = capture.totals.fragments
+        held = f" but perhaps in {times(later, 'fragment')} of IP packets" if later else ""
+        parts.append(f"{lost} bytes in {where} were acknowledged and are not in the capture{held}")
     if dropped:
         parts.append(f"the recorder itself counted {times(dropped, 'dropped frame')}")
     return (
