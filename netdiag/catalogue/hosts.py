@@ -33,6 +33,7 @@ SYSCTLS: dict[str, str] = {
 }
 """What matters here, with the kernel's default; others that begin with net. can be set, too."""
 
+_PREFIX = "net.ipv4."
 _NAME = re.compile(r"net(\.[a-z0-9_-]{1,64}){2,6}")
 
 
@@ -52,6 +53,15 @@ def _value(raw: object) -> str | int:
     if isinstance(raw, str | int) and not isinstance(raw, bool) and raw != "":
         return raw
     raise ValueError(f"{shown(raw)} is no sysctl's value; write a whole number or text")
+
+
+def numbers(sysctls: Mapping[str, str | int]) -> dict[str, int]:
+    """Those of net.ipv4 that hold a single number, without that prefix."""
+    return {
+        name.removeprefix(_PREFIX): int(value)
+        for name, value in sysctls.items()
+        if name.startswith(_PREFIX) and str(value).strip().isdecimal()
+    }
 
 
 Sysctls = Mapping[

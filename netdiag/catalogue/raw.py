@@ -6,11 +6,13 @@ For learning what keepalive and TCP_USER_TIMEOUT do by themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from netdiag.catalogue.settings import UNSET, Keepalive, KeepaliveSetting, OrNone, Timeouts, over
 from netdiag.units import CLOSED, one_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawSettings:
@@ -68,10 +70,11 @@ class TcpServer:
     keepalive: KeepaliveSetting = UNSET
     """TCP keepalive of the connections that it accepts; unset: off."""
 
-    @property
-    def tcp_keepalive(self) -> int | None:
-        """Seconds of silence before the server probes a client; None: never."""
-        return self.keepalive.timings[0] if isinstance(self.keepalive, Keepalive) else None
+    def tcp_keepalive(self, setting: Callable[[str], int | None]) -> int | None:
+        """Seconds of silence before the server probes a client; None: never. setting: its host's
+        sysctls of net.ipv4, by name."""
+        told = self.keepalive
+        return told.on(setting).timings[0] if isinstance(told, Keepalive) else None
 
     @property
     def config(self) -> dict[str, str | int | float]:

@@ -7,7 +7,7 @@ parameters that decide when a server notices a dead client are known here, with 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping  # noqa: TC003  (pydantic reads annotations)
+from collections.abc import Callable, Mapping  # noqa: TC003  (pydantic reads annotations)
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -63,9 +63,10 @@ class RedisServer:
     ] = field(default_factory=dict)
     """Parameters of redis.conf, handed to the server as they are."""
 
-    @property
-    def tcp_keepalive(self) -> int | None:
-        """Seconds of silence before the server probes a client; None: never."""
+    def tcp_keepalive(self, setting: Callable[[str], int | None]) -> int | None:
+        """Seconds of silence before the server probes a client; None: never. It tells its kernel
+        itself, so no sysctl (`setting`) has a say."""
+        del setting
         value = str(self.config.get("tcp-keepalive", REDIS_DEFAULTS["tcp-keepalive"]))
         return int(value) or None if value.isascii() and value.isdigit() else None
 

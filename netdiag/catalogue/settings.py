@@ -7,7 +7,7 @@ The two are never mixed up, because the whole point is to compare them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Annotated, Any, TypeVar
@@ -50,6 +50,14 @@ class Keepalive:
     """Seconds between probes (TCP_KEEPINTVL; kernel default 75s)."""
     count: Annotated[int | None, either(whole(1, 127), {None: None})] = None
     """Unanswered probes until the connection is dead (TCP_KEEPCNT; kernel default 9)."""
+
+    def on(self, setting: Callable[[str], int | None]) -> Keepalive:
+        """The same on a host whose sysctls hold for what is null; setting: a sysctl of net.ipv4 by
+        name -> its value, None: the kernel's default."""
+        return Keepalive(
+            idle=setting("tcp_keepalive_time") if self.idle is None else self.idle,
+            interval=setting("tcp_keepalive_intvl") if self.interval is None else self.interval,
+            count=setting("tcp_keepalive_probes") if self.count is None else self.count)
 
     @property
     def timings(self) -> tuple[int, int, int]:

@@ -65,7 +65,7 @@ def copies_of_reply(cell: Cell, fault: Fault, seen: Situation, kernel: Kernel) -
 
 
 def _by_keepalive(cell: Cell, seen: Situation, kernel: Kernel) -> Forgetting:
-    timings = server_keepalive(cell)
+    timings = server_keepalive(cell, kernel)
     if timings is None:
         return Forgetting(when=None, by="nothing", source="redis.conf",
                           formula="tcp-keepalive 0: nobody asks whether the client is there")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from netdiag.catalogue.hosts import numbers
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.servers import KEEPALIVE_PROBES
 from netdiag.catalogue.settings import Keepalive, Unset
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from netdiag.predict.kernel import Kernel
     from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
-
-_PREFIX = "net.ipv4."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +71,7 @@ def _seconds(value: float | Unset | None) -> float | None:
 def _keepalive(value: Keepalive | Unset | None, kernel: Kernel) -> tuple[int, int, int] | None:
     if value is None or isinstance(value, Unset):
         return None
-    idle, interval, count = value.idle, value.interval, value.count
-    return (
-        kernel.setting("tcp_keepalive_time") if idle is None else idle,
-        kernel.setting("tcp_keepalive_intvl") if interval is None else interval,
-        kernel.setting("tcp_keepalive_probes") if count is None else count,
-    )
+    return value.on(kernel.setting).timings
 
 
 def own_timeout(cell: Cell) -> float:
@@ -86,17 +80,12 @@ def own_timeout(cell: Cell) -> float:
     return cell.workload.block if PATTERNS[cell.workload.pattern].waits else 0.0
 
 
-def server_keepalive(cell: Cell) -> tuple[int, int, int] | None:
+def server_keepalive(cell: Cell, kernel: Kernel) -> tuple[int, int, int] | None:
     """The server's probing of its clients: idle N, interval N/3, three probes (anet.c)."""
-    idle = cell.server.tcp_keepalive
+    idle = cell.server.tcp_keepalive(kernel.setting)
     return None if idle is None else (idle, max(1, idle // 3), KEEPALIVE_PROBES)
 
 
 def of_host(kernel: Kernel, sysctls: Mapping[str, str | int] | None) -> Kernel:
     """The kernel, with what a scenario changes on that host."""
-    changed = {
-        name.removeprefix(_PREFIX): int(value)
-        for name, value in (sysctls or {}).items()
-        if name.startswith(_PREFIX) and str(value).strip().isdecimal()
-    }
-    return replace(kernel, sysctls={**kernel.sysctls, **changed})
+    return replace(kernel, sysctls={**kernel.sysctls, **numbers(sysctls or {})})

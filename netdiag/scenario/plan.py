@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from netdiag.catalogue.clients import Client  # noqa: TC001 - build resolves the annotations
+from netdiag.catalogue.hosts import numbers
 from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, Server
 from netdiag.catalogue.settings import UNSET, Keepalive, Timeouts
@@ -65,17 +66,18 @@ class Cell:
         """What formulas may speak of: name (formula.NAMES) -> seconds or count; None: it has no
         value. Unset settings are left out unless the library's version tells their default."""
         after = self.workload.after_error
+        client, server = (numbers(self.hosts.get(host, {})) for host in ("client", "server"))
         found: dict[str, float | None] = {
-            **_values(self.client.timeouts(version)),
+            **_values(self.client.timeouts(version), client),
             "block": self.workload.block,
             "pause": after.pause if isinstance(after, Pause) else None,
-            "tcp_keepalive": self.server.tcp_keepalive,
+            "tcp_keepalive": self.server.tcp_keepalive(server.get),
             "duration": self.duration,
         }
         return found
 
 
-def _values(settings: Timeouts) -> dict[str, float | None]:
+def _values(settings: Timeouts, sysctls: Mapping[str, int]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name in ("read_timeout", "connect_timeout", "user_timeout", "health_check_interval",
                  "retry"):
@@ -84,6 +86,7 @@ def _values(settings: Timeouts) -> dict[str, float | None]:
             found[name] = value
     keepalive = settings.keepalive
     if isinstance(keepalive, Keepalive):
+        keepalive = keepalive.on(sysctls.get)
         found |= dict(zip(_KEEPALIVE, (keepalive.total, *keepalive.timings), strict=True))
     elif keepalive is None:
         found |= dict.fromkeys(_KEEPALIVE)

@@ -122,7 +122,7 @@ def test_what_cannot_be_is_refused_with_a_cure(read, written: object, what: str)
     ({"tcp-keepalive": 0}, None), ({"tcp-keepalive": "x"}, None),
 ])
 def test_the_servers_own_keepalive_is_known(config, seconds) -> None:
-    assert RedisServer(config=config).tcp_keepalive == seconds
+    assert RedisServer(config=config).tcp_keepalive({}.get) == seconds
 
 
 def test_config_goes_to_the_server_as_it_is_but_for_booleans() -> None:

@@ -133,6 +133,33 @@ def test_formulas_see_the_cells_settings() -> None:
     assert (timed.values()["tcp_keepalive"], timed.values()["pause"]) == (300, 0.5)
 
 
+SYSCTLS = """
+name: sysctls
+hosts:
+  client: {net.ipv4.tcp_keepalive_time: 5, net.ipv4.tcp_keepalive_intvl: "1",
+           net.ipv4.tcp_keepalive_probes: 3}
+  server: {net.ipv4.tcp_keepalive_time: 60}
+matrix:
+  client:
+    all: {kind: phpredis, settings: {keepalive: on}}
+    some: {kind: redis-py, settings: {keepalive: {idle: 10s}}}
+  server:
+    redis: {kind: redis}
+    own: {kind: tcp, keepalive: on}
+expect: {detected_within: keepalive + 2s}
+"""
+
+
+def test_formulas_see_the_hosts_sysctls_where_the_settings_leave_a_timing_to_the_kernel() -> None:
+    """On a host with 5/1/3 a keepalive is on after 8 s, not after two hours."""
+    values = {cell.id: cell.values() for cell in expand(loads(SYSCTLS)).cells}
+    told = {name: [one[f"keepalive{what}"] for what in ("", "_idle", "_interval", "_count")]
+            for name, one in values.items()}
+    assert told["all.redis"] == [8, 5, 1, 3]
+    assert told["some.redis"] == [13, 10, 1, 3]
+    assert [values[f"all.{name}"]["tcp_keepalive"] for name in ("redis", "own")] == [300, 60]
+
+
 EVERYTHING = WHEN.replace("lost: 0", """lost: 0 .. 2
     zombies: 0
     duplicated: "!= 3"
