@@ -24,11 +24,20 @@ REDIS_DEFAULTS: dict[str, ConfigValue] = {
     "tcp-backlog": 511,
 }
 """Since Redis 3.2.1 and in every Valkey (redis.conf). `timeout` never ends a blocked client."""
+PORT = 6379
+"""Where the lab's clients find the server."""
 KEEPALIVE_PROBES = 3
 """anet.c: TCP_KEEPIDLE n, TCP_KEEPINTVL n/3 (at least 1), TCP_KEEPCNT 3."""
 
+_SET_BY_LAB = {"bind", "unixsocket", "unixsocketperm", "protected-mode", "daemonize", "logfile",
+               "dir"}
+"""Without these as they are nobody would find the server, its log, or the socket by which it is
+watched."""
+
 
 def _parameter(raw: object) -> str:
+    if raw in _SET_BY_LAB:
+        raise ValueError(f"'{raw}' is chosen by the lab; leave it out")
     if isinstance(raw, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,63}", raw):
         return raw
     raise ValueError(f"{shown(raw)} is not a server parameter; write one such as tcp-keepalive")
@@ -62,6 +71,13 @@ class RedisServer:
         Annotated[ConfigValue, Written(_value, SCALAR.schema)],
     ] = field(default_factory=dict)
     """Parameters of redis.conf, handed to the server as they are."""
+
+    def __post_init__(self) -> None:
+        """It listens where its clients look for it, with TLS or without."""
+        listens = {str(self.config.get("port", PORT)), str(self.config.get("tls-port", 0))}
+        if str(PORT) not in listens:
+            raise ValueError(f"config: the clients of the lab dial port {PORT}; leave 'port' out, "
+                             f"or write 'port: 0' beside 'tls-port: {PORT}'")
 
     def tcp_keepalive(self, setting: Callable[[str], int | None]) -> int | None:
         """Seconds of silence before the server probes a client; None: never. It tells its kernel

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from netdiag.cable.core import Core
 from netdiag.cable.loop import CableLoop
 from netdiag.cable.tape import Tape
+from netdiag.catalogue.servers import PORT
 from netdiag.clients.apart import version_in
 from netdiag.clients.start import client_main, kind_of, library_version
 from netdiag.clients.task import workload_json
@@ -30,7 +31,7 @@ from netdiag.run.last_words import server_ended
 from netdiag.run.mains import in_own_group, printing_to, with_a_limit
 from netdiag.run.program import own_group
 from netdiag.servers.admin import Admin, dial_unix
-from netdiag.servers.redis import PORT, SOCKET, doze
+from netdiag.servers.redis import SOCKET, doze
 from netdiag.servers.start import server_main
 from netdiag.units import MILLISECOND, SECOND
 

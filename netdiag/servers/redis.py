@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdiag.catalogue.servers import PORT
 from netdiag.errors import LabError
 from netdiag.process import become
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from netdiag.catalogue.servers import ConfigValue, RedisServer, Server
 
-PORT = 6379
 SOCKET = "redis.sock"
 _LONGEST_DOZE = 4.0
 

@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from netdiag.catalogue.servers import PORT
 from netdiag.catalogue.settings import Keepalive
 from netdiag.process import settle
-from netdiag.servers.redis import PORT, SOCKET
+from netdiag.servers.redis import SOCKET
 from netdiag.tcp.resp import RespReader
 
 if TYPE_CHECKING:

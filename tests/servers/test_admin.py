@@ -167,7 +167,7 @@ def test_an_answer_that_is_no_list_has_no_rows(answer):
 def valkey(tmp_path):
     """A real server, on its unix socket alone."""
     config = tmp_path / "server.conf"
-    text = configuration(RedisServer(config={"port": 0}), ["127.0.0.1"])
+    text = configuration(RedisServer(), ["127.0.0.1"]).replace("port 6379", "port 0")
     config.write_text(text)
     with subprocess.Popen(
         [find_binary(None), str(config)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
