@@ -6,6 +6,9 @@ way waits for the next: an older frame of the other side may be on its way, too.
 
 recvmmsg(2) by ctypes: Python's own recvmsg makes two system calls a frame (one asks for the name of
 the interface) and a buffer for each.
+
+Stamps are the wall clock's, which somebody may set in between: no frame comes later than we have
+it, nor before the one that its port gave last.
 """
 
 from __future__ import annotations
@@ -75,6 +78,7 @@ class Inlet:
         self.held: deque[tuple[int, bytes]] = deque()  # when it came (ns), the frame
         self.more = True  # whether the port may hold more than that
         self._port = port
+        self._last = 0
         self._stamped = bool(port.getsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS))
         frames = (ctypes.c_char * (_SLOTS * _FRAME))()
         control = (ctypes.c_char * (_SLOTS * _CONTROL))()
@@ -96,13 +100,15 @@ class Inlet:
         """Take what is there, a call's worth at most; `offset` turns its stamps into monotonic."""
         count = _recvmmsg(self._port.fileno(), self._address, _SLOTS, socket.MSG_DONTWAIT, None)
         self.more = count == _SLOTS
+        taken = time.monotonic_ns()
         for slot in range(count):  # -1: nothing there, or the link is down
             (size,) = _size_of(self._messages, slot * _MESSAGE + _SIZE_AT)
             begin = slot * _FRAME
             came = now
             if self._stamped:
                 seconds, rest = _stamp_of(self._control, slot * _CONTROL + _STAMP_AT)
-                came = seconds * 1_000_000_000 + rest + offset
+                came = min(seconds * 1_000_000_000 + rest + offset, taken)
+                came = self._last = max(came, self._last)
             self.held.append((came, bytes(self._frames[begin : begin + size])))
         if count > 0:  # the kernel wrote into them what it gave
             self._messages[: count * _MESSAGE] = self._blank[: count * _MESSAGE]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netdiag.cable import arrivals
 from netdiag.cable.arrivals import Arrivals
 
 if TYPE_CHECKING:
@@ -94,6 +95,23 @@ def test_what_comes_while_a_batch_is_under_way_waits_for_the_next(wire):
     wire.send(0, b"second")
     assert list(batch) == []
     assert [one for _, _, one in wire.arrivals.batch()] == [b"second"]
+
+
+@pytest.mark.parametrize("step", [-300_000_000, 300_000_000], ids=["back", "forward"])
+def test_a_wall_clock_that_is_set_neither_holds_a_frame_nor_dates_it_before_the_last(
+    wire, monkeypatch, step: int
+) -> None:
+    wire.send(0, b"before")
+    ((_, before, _),) = wire.arrivals.batch()
+    begun = time.monotonic_ns()
+    wire.send(0, b"after")
+    true = arrivals._clocks()[1]
+    monkeypatch.setattr(arrivals, "_clocks", lambda: (time.monotonic_ns(), true - step))
+    ((_, t, frame),) = [*wire.arrivals.batch(), *wire.arrivals.batch()]
+    assert frame == b"after"
+    assert before <= t <= time.monotonic_ns()
+    assert t >= begun or step > 0
+    assert not wire.arrivals.waiting
 
 
 def test_a_port_without_stamps_gives_the_time_of_the_look():
