@@ -61,7 +61,7 @@ _SOCKET: Final[Mapping[str, Kinds]] = {
 _FAULT: Final[Mapping[str, Kinds]] = {
     "fault": _TEXT, "edge": _TEXT, "stage": _TEXT, "verb": _TEXT, "trigger": _TEXT,
     "reason": _TEXT, "packet": _or_null(_NUMBER), "at": _or_null(_NUMBER), "taken": _OBJECT,
-    "injected": _NUMBER, "why_not": _or_null(_TEXT),
+    "injected": _NUMBER, "why_not": _or_null(_TEXT), "unhealed": _or_null(_TEXT),
 }  # fmt: skip
 _PROGRAM: Final[Mapping[str, Kinds]] = {
     "fault": _TEXT, "signal": _TEXT, "verb": _TEXT, "state": _TEXT, "reason": _TEXT,
@@ -74,6 +74,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
     "fault": _FAULT,
     "fault_summary": _FAULT,
     "late": _FAULT,
+    "signal_summary": {"signal": _TEXT, "trigger": _TEXT, "why_not": _or_null(_TEXT)},
     "start": _PROGRAM,
     "started": _PROGRAM,
     "exit": _PROGRAM,
@@ -90,6 +91,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
         "ids": _LIST, "processing": _LIST, "pending": _LIST, "ungrouped": _LIST, "executed": _LIST,
     },
     "client_list": {"clients": _LIST},
+    "refused": {"asked": _TEXT, "reason": _TEXT},
     "backlog": {"length": _NUMBER, "key": _TEXT},
     "tape": {"dropped": _OBJECT},
     "crash": {"code": _or_null(_NUMBER)},

@@ -119,8 +119,13 @@ def _of_server(client: str, moments: Moments) -> Belief:
         return Belief("the server", _halted(stopped), moments.since(stopped.t))
     known: dict[str, object] | None = None
     forgotten: int | None = None
+    refused: Event | None = None
     seen = False
-    for event in moments.of("server.app", "client_list", "exit"):
+    for event in moments.of("server.app", "client_list", "exit", "refused"):
+        if event.what == "refused":
+            refused = event if event.data.get("asked") == "client_list" else refused
+            continue
+        refused = None
         rows = event.data.get("clients")
         row = (
             next((row for row in rows if isinstance(row, dict) and row.get("addr") == client), None)
@@ -131,6 +136,9 @@ def _of_server(client: str, moments: Moments) -> Belief:
             known, seen, forgotten = dict(row), True, None
         elif seen and forgotten is None:  # a program that has ended knows nobody
             known, forgotten = None, event.t
+    if refused is not None:
+        text = f"CLIENT LIST is refused: {refused.data.get('reason')}"
+        return Belief("the server", text, moments.since(refused.t))
     if known is not None:
         return Belief(
             "the server",

@@ -171,8 +171,13 @@ class _Story:
         return "lost", f"{self.handed.popped(last)}; {self.handed.where(last)}; kept {gone}"
 
     def unseen(self, way: Way) -> Told | None:
-        if self.ways.looked or way.replies:
+        """Nobody could look where it may lie: in the queue, or where it is kept until it is done.
+        """
+        if self.ways.looked or (way.replies and not self.pattern.acknowledges):
             return None
+        for event in self.moments.of("server.app", "refused"):
+            if event.data.get("asked") == "left":
+                return "unknown", f"the server did not say what is left: {event.data.get('reason')}"
         why = halted(self.moments, "server")
         if why is not None:
             return "unknown", "the server did not run when the cell ended, so nobody could ask it"

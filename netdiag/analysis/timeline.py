@@ -161,6 +161,8 @@ def _client_list(event: Event, t: float, listed: set[str]) -> Iterator[Entry]:
 
 Told = tuple[str, str, int]
 
+_ASKED: Final = {"left": "what is left", "client_list": "who is connected"}
+
 
 def _fault(data: dict[str, Any], outcome: str) -> Told:
     if outcome == "start":
@@ -248,6 +250,11 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         f"{data.get('length')} in the queue {data.get('key')}",
         "LLEN",
         1,
+    ),
+    ("app", "refused"): lambda data, _: (
+        f"does not say {_ASKED.get(str(data.get('asked')), 'what it was asked')}",
+        str(data.get("reason")),
+        0,
     ),
     ("app", "started"): lambda data, _: (
         "started again, with nothing in its memory",

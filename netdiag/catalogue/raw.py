@@ -70,6 +70,11 @@ class TcpServer:
     keepalive: KeepaliveSetting = UNSET
     """TCP keepalive of the connections that it accepts; unset: off."""
 
+    @property
+    def greeting(self) -> tuple[str, ...]:
+        """It wants to hear nothing."""
+        return ()
+
     def tcp_keepalive(self, setting: Callable[[str], int | None]) -> int | None:
         """Seconds of silence before the server probes a client; None: never. setting: its host's
         sysctls of net.ipv4, by name."""

@@ -79,6 +79,12 @@ class RedisServer:
             raise ValueError(f"config: the clients of the lab dial port {PORT}; leave 'port' out, "
                              f"or write 'port: 0' beside 'tls-port: {PORT}'")
 
+    @property
+    def greeting(self) -> tuple[str, ...]:
+        """What the server wants to hear before it answers anything; empty: nothing."""
+        password = self.config.get("requirepass", "")
+        return () if password == "" else ("AUTH", str(password))
+
     def tcp_keepalive(self, setting: Callable[[str], int | None]) -> int | None:
         """Seconds of silence before the server probes a client; None: never. It tells its kernel
         itself, so no sysctl (`setting`) has a say."""
@@ -92,8 +98,8 @@ Server = RedisServer | TcpServer
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """A row of SERVERS. model: its fields, with `kind`, `config` and `tcp_keepalive`; resp: whether
-    it speaks RESP, so that phases of commands can be read.
+    """A row of SERVERS. model: its fields, with `kind`, `config`, `greeting` and `tcp_keepalive`;
+    resp: whether it speaks RESP, so that phases of commands can be read.
     """
 
     model: type[Any]

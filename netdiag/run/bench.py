@@ -162,7 +162,7 @@ class Bench:
         limit = time.monotonic_ns() + _SERVER_READY
         while True:
             try:
-                admin = Admin(self._dial)
+                admin = Admin(self._dial, self.cell.server.greeting)
             except OSError as err:
                 self._server_must_live(server, limit, err)
                 pause(time.monotonic_ns() + _RETRY)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
-from netdiag.servers.queues import QUEUES, text, words
+from netdiag.servers.queues import QUEUES, Refused, text, words
 from netdiag.tcp.resp import ErrorReply
 from netdiag.units import SECOND
 
@@ -128,9 +128,16 @@ class Producer:
         def told(answer: Answer) -> None:
             self._left[place] = answer
             if len(self._left) == len(self._queue.places):
-                left = self._queue.read(self._left, self._names).items()
-                found: dict[str, Json] = {place: [*ids] for place, ids in left}
-                self._recorder.record("server.app", "left", "ok", found)
+                self._record_left()
                 self._loop.stop()
 
         return told
+
+    def _record_left(self) -> None:
+        try:
+            left = self._queue.read(self._left, self._names).items()
+        except Refused as err:
+            self._recorder.note("server.app", "refused", "fail", asked="left", reason=str(err))
+            return
+        found: dict[str, Json] = {place: [*ids] for place, ids in left}
+        self._recorder.record("server.app", "left", "ok", found)

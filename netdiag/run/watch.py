@@ -16,6 +16,8 @@ from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Lab, Side
 from netdiag.run.sockets import DESTROY_GROUPS, Endpoint, SocketView, ask, deaths
 from netdiag.run.syscalls import asleep, describe, sleeps
 from netdiag.servers.admin import Admin, Answer, client_rows
+from netdiag.servers.queues import text
+from netdiag.tcp.resp import ErrorReply
 from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -188,13 +190,16 @@ def _ends(connection: Connection) -> dict[str, Json]:
 
 
 class ServerWatch:
-    """The server's own view: CLIENT LIST, recorded when a client appears, changes or is gone."""
+    """The server's own view: CLIENT LIST, recorded when a client appears, changes or is gone; an
+    error says nothing of them.
+    """
 
     def __init__(self, admin: Admin, loop: Loop, recorder: Recorder) -> None:
         self._admin = admin
         self._loop = loop
         self._recorder = recorder
         self._last: list[tuple[str, ...]] | None = None
+        self._refused = ""
         self._trailing = False
 
     def look(self) -> None:
@@ -214,6 +219,15 @@ class ServerWatch:
         self.look()
 
     def _answer(self, answer: Answer) -> None:
+        refused = text(answer) if isinstance(answer, ErrorReply) else ""
+        if refused and refused != self._refused:
+            self._recorder.note(
+                "server.app", "refused", "fail", asked="client_list", reason=refused
+            )
+        self._refused = refused
+        if refused:
+            self._last = None  # the next list is news, whoever is on it
+            return
         rows = client_rows(answer)
         now = [tuple(row.get(key, "") for key in _ROW_IS_NEW) for row in rows]
         if now != self._last:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.tcp.resp import RespReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 Answer = object
@@ -35,13 +35,14 @@ def encode(*words: str) -> bytes:
 
 
 class Admin:
-    """A connection to the server, which `dial` makes.
+    """A connection to the server, which `dial` makes, and whose first words are `greeting`.
 
     Raises OSError when the server does not listen there (yet).
     """
 
-    def __init__(self, dial: Callable[[], socket.socket]) -> None:
+    def __init__(self, dial: Callable[[], socket.socket], greeting: Sequence[str] = ()) -> None:
         self._where = dial
+        self._greeting = greeting
         self._dial()
 
     def _dial(self) -> None:
@@ -51,6 +52,8 @@ class Admin:
         self._waiting: deque[Callable[[Answer], None]] = deque()
         self._unsent = bytearray()
         self._open = True
+        if self._greeting:  # an error is the answer to whatever is asked next, too
+            self.ask(lambda _: None, *self._greeting)
 
     def dial_again(self) -> None:
         """Connect to a server that was started again; questions without an answer are forgotten.

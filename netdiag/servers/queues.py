@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from netdiag.tcp.resp import ErrorReply
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -20,20 +22,26 @@ Ids = list[str]
 Left = dict[str, Ids]
 
 
+class Refused(Exception):
+    """The server did not tell what was asked; its text is the server's own."""
+
+
 def _plain(answers: Mapping[str, Answer], _: Mapping[str, str]) -> Left:
     """Each place's answer is the list of its messages."""
-    return {place: texts(answer) for place, answer in answers.items()}
+    return {place: texts(told(answer)) for place, answer in answers.items()}
 
 
 def _stream(answers: Mapping[str, Answer], names: Mapping[str, str]) -> Left:
     """XRANGE, XINFO GROUPS and XPENDING -> what was never handed out, and what is not
     acknowledged. Where the group is gone nothing can be handed out.
     """
-    entries = {text(row[0]): _message(row[1]) for row in _rows(answers["entries"])}
-    last = _last_delivered(answers["groups"], names["group"])
+    entries = {text(row[0]): _message(row[1]) for row in _rows(told(answers["entries"]))}
+    last = None
+    if code(answers["pending"]) != _NO_GROUP:
+        last = _last_delivered(told(answers["groups"]), names["group"])
     if last is None:
         return {"ids": [], "ungrouped": list(entries.values())}
-    pending = [text(row[0]) for row in _rows(answers["pending"])]
+    pending = [text(row[0]) for row in _rows(told(answers["pending"]))]
     return {
         "ids": [message for entry, message in entries.items() if _after(entry, last)],
         "pending": [entries[entry] for entry in pending if entry in entries],
@@ -53,7 +61,8 @@ def _last_delivered(groups: Answer, name: str) -> str | None:
 @dataclass(frozen=True)
 class Queue:
     """One pattern's way. push: None when the client makes the messages itself; places: name ->
-    the command that lists it; read: the answers and the workload's names -> messages by place.
+    the command that lists it; read: the answers and the workload's names -> messages by place, or
+    Refused.
     """
 
     push: str | None
@@ -62,6 +71,7 @@ class Queue:
     read: Callable[[Mapping[str, Answer], Mapping[str, str]], Left] = _plain
 
 
+_NO_GROUP: Final = "NOGROUP"
 _LIST: Final = {"ids": "LRANGE {key} 0 -1"}
 QUEUES: Final[Mapping[str, Queue]] = {
     "brpop": Queue("LPUSH {key} {id}", _LIST),
@@ -88,6 +98,18 @@ QUEUES: Final[Mapping[str, Queue]] = {
 def words(template: str, **names: str) -> tuple[str, ...]:
     """A template's words, with the names put in; a name may hold spaces and braces."""
     return tuple(word.format_map(names) for word in template.split(" "))
+
+
+def told(answer: Answer) -> Answer:
+    """The answer itself. Raises Refused when it is an error."""
+    if isinstance(answer, ErrorReply):
+        raise Refused(text(answer))
+    return answer
+
+
+def code(answer: Answer) -> str:
+    """The first word of an error, by which Redis' errors are told apart; of all else nothing."""
+    return text(answer).partition(" ")[0] if isinstance(answer, ErrorReply) else ""
 
 
 def text(value: Answer) -> str:

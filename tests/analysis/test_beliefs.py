@@ -54,6 +54,10 @@ def listed(t: float, *clients: str) -> Event:
                  clients=[{"addr": one, "id": 7, "flags": "b", "cmd": "brpop"} for one in clients])
 
 
+def refused(t: float, asked: str = "client_list") -> Event:
+    return event(t, "server.app", "refused", "fail", asked=asked, reason="BUSY")
+
+
 @pytest.mark.parametrize(("who", "events", "expected"), [
     param("client's kernel", [], ("no socket was seen", None), id="no socket"),
     param("client's kernel", BOTH, ("ESTABLISHED, no timer running", 1), id="established"),
@@ -76,6 +80,10 @@ def listed(t: float, *clients: str) -> Event:
           ("CLIENT LIST has forgotten it", 2), id="forgotten"),
     param("the server", [listed(1, CLIENT), listed(2), listed(3, CLIENT)],
           ("CLIENT LIST still has it (id=7 flags=b cmd=brpop)", None), id="listed again"),
+    param("the server", [listed(1, CLIENT), refused(2), refused(3, "left")],
+          ("CLIENT LIST is refused: BUSY", 2), id="refused"),
+    param("the server", [refused(1), listed(2, CLIENT)],
+          ("CLIENT LIST still has it (id=7 flags=b cmd=brpop)", None), id="refused before"),
     param("the server", [event(1, "server.app", "client_list", clients="?")],
           ("never seen in CLIENT LIST", None), id="nonsense"),
 ])

@@ -47,6 +47,7 @@ def call(t: float, name: str) -> Event:
 
 
 END = event(30.1, "netdiag", "end")
+REFUSED = event(30, "server.app", "refused", "fail", asked="left", reason="BUSY")
 
 
 def reply(t: float, name: str = "m1", *, arrived: float | None = None, sent: int = 1,
@@ -115,6 +116,10 @@ SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, 
     param([*push(7), got(7.1), left()], [], [cut(0.5, 6)], "delivered", "received",
           id="after the healing"),
     param([*push(1)], [], [], "unknown", "the recording ends before", id="cut short"),
+    param([*push(1), REFUSED], [], [], "unknown", "the server did not say what is left: BUSY",
+          id="an error instead of a list"),
+    param([*push(1), REFUSED], [reply(1.1, arrived=1.2)], [], "lost",
+          "reached the client's host at +1.200 s", id="an error, but it had left the list"),
 ])
 def test_fates(events: list[Event], replies: list[Reply], faults: list[FaultEffect],
                expected: str, text: str) -> None:
@@ -153,6 +158,8 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
     param("xreadgroup", [*push(1), got(2), end(3), *done(4, "m0"), left(pending=["m1"])], [], [],
           "stuck", "ended before it had done its work on it; in the pending list",
           id="its consumer died with it, and it is kept"),
+    param("blmove", [*push(1), REFUSED], [reply(1.1, taken=1)], [cut(1, None)], "unknown",
+          "did not say what is left", id="an error: it may be in the processing list"),
     param("subscribe", [call(0.5, "x"), *push(1, answer=0), left()], [], [], "lost",
           "the server counted 0 listeners; not listening", id="nobody listens"),
     param("subscribe", [call(0.5, "x"), *push(1), left()], [reply(1.1, sent=3, taken=3)],

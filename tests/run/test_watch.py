@@ -19,6 +19,7 @@ from netdiag.recording import read_events
 from netdiag.run.loop import Loop
 from netdiag.run.recorder import Recorder
 from netdiag.run.watch import GONE, ServerWatch, SleepWatch, SocketWatch
+from netdiag.tcp.resp import ErrorReply
 from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -158,6 +159,18 @@ def test_client_list_is_told_when_a_client_comes_changes_or_goes_and_not_when_it
     told = [event.data["clients"] for event in read_events(path)]
     assert [[one["cmd"] for one in clients] for clients in told] == [[], ["brpop"], ["ping"], []]
     assert told[1][0]["age"] == "1"
+
+
+def test_an_error_says_nothing_of_who_is_connected(tmp_path):
+    path, admin = tmp_path / "events.jsonl", ScriptedAdmin()
+    watch = ServerWatch(admin, Loop(), Recorder(path))
+    busy = ErrorReply(b"BUSY Redis is busy running a script")
+    for answer in (row(1), busy, busy, row(2), row(3)):
+        watch.look()
+        admin.answer(answer)
+    told = [(event.what, event.outcome) for event in read_events(path)]
+    assert told == [("client_list", "info"), ("refused", "fail"), ("client_list", "info")]
+    assert read_events(path)[1].data == {"asked": "client_list", "reason": busy.decode()}
 
 
 def test_a_question_that_is_not_answered_is_not_asked_again(tmp_path):

@@ -41,6 +41,22 @@ def hear(admin: Admin) -> bool:
     return admin.ready()
 
 
+def test_the_greeting_comes_first_on_each_connection(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        admin, got = Admin(lambda: dial_unix(tmp_path, "s"), ("AUTH", "secret")), []
+        for _ in range(2):
+            with listener.accept()[0] as server:
+                admin.ask(got.append, "PING")
+                assert server.recv(1000) == encode("AUTH", "secret") + encode("PING")
+                server.send(b"+OK\r\n+PONG\r\n")
+                assert hear(admin)
+            admin.dial_again()
+        admin.close()
+    assert got == [b"PONG", b"PONG"]
+
+
 def test_a_command_is_an_array_of_bulk_strings():
     assert encode("LPUSH", "schl\u00fcssel", "") == (
         "*3\r\n$5\r\nLPUSH\r\n$10\r\nschl\u00fcssel\r\n$0\r\n\r\n".encode()
