@@ -23,6 +23,7 @@ from netdiag.analysis.predicted import Seen, predicted
 from netdiag.analysis.reach import reach
 from netdiag.analysis.timeline import timeline
 from netdiag.analysis.unknown import unknown
+from netdiag.analysis.watched import backlog
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.errors import RecordingError
 from netdiag.scenario.repeat import base
@@ -98,11 +99,12 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         last_states(evidence.events),
         PATTERNS[cell.workload.pattern],
         who=who,
-        mute=evidence.mute,
+        mute=cell.workload.key if evidence.mute else None,
     )
     intervals, about = regimes(moments), subject(wire, began)
     if cell.client.kind == "service":
-        noticed = service.notice(wire, began)
+        about = service.subject(wire, began) or about
+        noticed = service.notice(wire, moments, about, began)
         recovered = service.recovered(wire, cell.workload.key, healed)
     else:
         noticed = application.notice(moments, began, Wire(wire.frames, wire.handed, wire.replies))
@@ -112,6 +114,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
     foretold, unforetold = predicted(
         cell, Seen(moments, wire, faults, noticed, closed, sockets, about)
     )
+    full = backlog(moments, cell.workload.key, began, healed)
     facts = Facts(
         values=cell.values(_version(moments)),
         minutes=(moments.end - events[0].t) / 60e9,
@@ -127,7 +130,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         false_timeouts=application.false_timeouts(moments, began),
         errors=_errors(moments, began),
         predicted=foretold,
-        backlog=_backlog(moments),
+        backlog=None if full is None else full.last,
         mute=cell.client.kind == "service",
     )
     verdicts = judge(cell.expect, facts)
@@ -152,13 +155,8 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         unpredicted=unforetold,
         verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
+        backlog=full,
     )
-
-
-def _backlog(moments: Moments) -> int | None:
-    last = moments.last("server.app", "backlog")
-    length = last.data.get("length") if last is not None else None
-    return length if isinstance(length, int) else None
 
 
 def _version(moments: Moments) -> str | None:

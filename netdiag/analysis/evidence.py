@@ -7,11 +7,13 @@ the messages, what was lost of the recording) is the same for each of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.moments import faults_of
+from netdiag.analysis.watched import read
 from netdiag.analysis.wire import read_tape
 from netdiag.recording import read_told
+from netdiag.tcp.resp import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from netdiag.analysis.wire import Reply, WireLog
     from netdiag.recording import CellFiles, Event
     from netdiag.scenario import Cell
+
+_ELEMENT: Final = 64 << 10
+"""Bytes that are kept of each value where others fill the queue: theirs are longer than ours."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,13 @@ def gather(cell: Cell, files: CellFiles) -> Evidence:
     """Read a cell's files. Raises RecordingError when one cannot be read."""
     told = read_told(files.events)
     offset, commands = _wall_offset(told.events), cell.workload.commands
-    wires = {who: read_tape(files.tape_of(who), offset, commands) for who in clients_of(cell)}
     mute = any(client.kind == "service" for client in cell.clients.values())
+    keep = _ELEMENT if mute else KEEP
+    wires = {
+        who: read_tape(files.tape_of(who), offset, commands, keep=keep) for who in clients_of(cell)
+    }
+    for wire in wires.values() if mute else ():
+        read(wire, cell.workload.key)
     return Evidence(told.events, told.damage, wires, mute)
 
 

@@ -37,6 +37,15 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "unpredicted": "What the settings alone do not tell, a sentence each.",
         "verdicts": "One for each expectation, in the scenario's order.",
         "timeline": "Everything that happened, in the order of time.",
+        "backlog": "How full a queue was that a service empties; null: nobody looked.",
+    },
+    "Backlog": {
+        "key": "The queue.",
+        "before": "How many elements waited when the fault began.",
+        "most": "How many waited at most since then.",
+        "most_at": "When that was first seen.",
+        "last": "How many waited when it was looked at last.",
+        "empty_after": "From the healing until it was seen empty; null: it was not.",
     },
     "FaultEffect": {
         "name": "The fault's name in the scenario.",

@@ -16,6 +16,7 @@ from netdiag.analysis import service
 from netdiag.analysis.handed import SOON, Handed
 from netdiag.analysis.model import Message
 from netdiag.analysis.moments import halted
+from netdiag.analysis.watched import watched
 from netdiag.analysis.ways import PLACES, Way, Ways, ways_of
 
 if TYPE_CHECKING:
@@ -46,18 +47,22 @@ def account(
     pattern: Pattern,
     *,
     who: str = "",
-    mute: bool = False,
+    mute: str | None = None,
 ) -> tuple[Message, ...]:
     """The fate of each message that was produced, in that order, and then of unexpected ones.
 
     `moments` and `replies` are those of all the cell's clients. Where the clients make the messages
     themselves, those of `who` are told, if it is named: nobody else could have had them. `mute`: a
-    client is a service, which says nothing of itself.
+    client is a service, which says nothing of itself, and empties this queue, which others fill.
     """
-    ways = ways_of(moments, replies, requests=pattern.own_messages)
+    ways = (
+        ways_of(moments, replies, requests=pattern.own_messages)
+        if mute is None
+        else watched(moments, replies, mute)
+    )
     handed = Handed(moments, faults, sockets)
     own = bool(who) and pattern.own_messages
-    story = _Story(moments, faults, ways, handed, pattern, mute)
+    story = _Story(moments, faults, ways, handed, pattern, mute is not None)
     return (
         *(story.message(way) for way in ways.ways if not (own and who not in way.makers)),
         *(
@@ -189,7 +194,7 @@ class _Story:
 
     def under_way(self, way: Way) -> Told | None:
         """The cell ended before the consumer could have read what reached its host."""
-        if not way.replies:
+        if not way.replies or way.replies[-1].followed is not None:
             return None
         arrived, left = way.replies[-1].arrived, way.replies[-1].left
         if arrived is None or self.moments.end - arrived >= SOON:

@@ -220,6 +220,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Backlog:
+    """How many elements waited in a queue that others fill and empty: when the fault began, at
+    most since then, at last; and how long after the healing it was seen empty.
+    """
+
+    key: str
+    before: int
+    most: int
+    most_at: float
+    last: int
+    empty_after: float | None
+
+
+@dataclass(frozen=True)
 class CellAnalysis:
     """One cell, explained and judged."""
 
@@ -243,6 +257,7 @@ class CellAnalysis:
     unpredicted: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     timeline: tuple[Entry, ...] = ()
+    backlog: Backlog | None = None
 
     @property
     def surprises(self) -> tuple[Predicted, ...]:

@@ -1,8 +1,10 @@
 """A service that says nothing of itself: when it noticed and worked again, and what it took.
 
-Turns frames and replies into what others read from a client's own words. The rule it guards: a
-service has taken a message when it sent something new after that was there; that a message reached
-its host proves nothing, and what the wire cannot tell is unknown.
+Turns frames, replies and its kernel's sockets into what others read from a client's own words. The
+rules it guards: of a service's many connections only the consuming one tells that it noticed; it
+has taken a message when it sent something new after that was there, or showed that it has read it
+(`watched.read`); that a message reached its host proves nothing, and what the wire cannot tell is
+unknown.
 """
 
 from __future__ import annotations
@@ -10,44 +12,83 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import Notice
+from netdiag.analysis.watched import elements
+from netdiag.tcp.phases import BARE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netdiag.analysis.handed import Handed
+    from netdiag.analysis.moments import Moments
     from netdiag.analysis.ways import Way
     from netdiag.analysis.wire import Reply, WireLog
 
 _SIGNS: Final = {
     "fin": "the service closed its connection",
     "rst": "its host reset the connection",
-    "syn": "the service dialled again",
 }
+_OPEN: Final = ("SYN-SENT", "ESTABLISHED")
 
 
-def notice(wire: WireLog, began: int | None) -> Notice | None:
-    """The first sign on the wire that the service gave its connection up after `began` (ns)."""
-    if began is None:
+def subject(wire: WireLog, began: int | None) -> str | None:
+    """The consuming connection: the last one before the fault on which the workload's command was
+    seen; None when none was. A service has others besides.
+    """
+    found = None
+    for frame in wire.frames:
+        if began is not None and frame.t > began and found is not None:
+            break
+        if any(one.phase not in BARE for one in frame.phases):
+            found = frame.client
+    return found
+
+
+def notice(wire: WireLog, moments: Moments, about: str | None, began: int | None) -> Notice | None:
+    """The first sign after `began` (ns) that the service gave that connection up: its FIN or RST
+    on the wire, or the end of it in its kernel.
+    """
+    if began is None or about is None:
         return None
+    signs = (*_on_wire(wire, about), *_in_kernel(moments, about))
+    first = min((one for one in signs if one[0] >= began), default=None)
+    if first is None:
+        return None
+    return Notice(
+        t=(first[0] - began) / 1e9, how=first[1], by="the service's own doing, or its kernel's",
+        type=None, errno=None, message="",
+    )
+
+
+def _on_wire(wire: WireLog, about: str) -> Iterator[tuple[int, str]]:
     for frame in wire.frames:
         how = _SIGNS.get(frame.label) if frame.side == 0 and frame.injected is None else None
-        if how is not None and frame.t >= began:
-            return Notice(
-                t=(frame.t - began) / 1e9, how=how, by="the service's own doing, or its kernel's",
-                type=None, errno=None, message="",
-            )
-    return None
+        if how is not None and frame.client == about:
+            yield frame.t, how
+
+
+def _in_kernel(moments: Moments, about: str) -> Iterator[tuple[int, str]]:
+    """A FIN may wait behind data that nobody acknowledges, so the wire need not show it."""
+    for event in moments.of("client.kernel", "socket", "socket_gone"):
+        if event.data.get("client") != about:
+            continue
+        if event.what == "socket_gone":
+            yield event.t, "its socket was gone"
+        elif event.data.get("state") not in _OPEN:
+            yield event.t, f"the service closed its connection ({event.data.get('state')})"
 
 
 def recovered(wire: WireLog, key: str, healed: int | None) -> float | None:
-    """Seconds from the healing until the service took a message of the queue and, later, sent its
-    next command on that connection; None: it never did.
+    """Seconds from the healing until a message of the queue was there that the service has read;
+    None: there was none.
     """
     if healed is None:
         return None
-    for reply in sorted(wire.replies, key=lambda one: one.arrived or 0):
-        element = isinstance(reply.value, tuple) and reply.value[:1] == (key.encode(),)
-        if element and reply.followed and reply.arrived is not None and reply.arrived >= healed:
-            return (reply.arrived - healed) / 1e9
-    return None
+    arrivals = [
+        reply.arrived
+        for reply, _ in elements(wire.replies, key)
+        if reply.followed is not None and reply.arrived is not None and reply.arrived >= healed
+    ]
+    return (min(arrivals) - healed) / 1e9 if arrivals else None
 
 
 def told(way: Way, handed: Handed, *, channel: bool) -> tuple[str, str] | None:
@@ -76,7 +117,10 @@ def told(way: Way, handed: Handed, *, channel: bool) -> tuple[str, str] | None:
 def _taken(way: Way, reply: Reply, handed: Handed) -> tuple[str, str]:
     arrived, followed = reply.arrived or reply.left, reply.followed or reply.left
     went_on = f"the service went on {handed.at(followed)}"
+    if way.held:
+        went_on += ", and has not acknowledged it at the end"
     if handed.late(way.pushed, arrived):
         waited = (arrived - way.pushed) / 1e9
-        return "late", f"reached the service {waited:.2f} s after its pushing; {went_on}"
+        since = "it was first seen in the queue" if way.foreign else "its pushing"
+        return "late", f"reached the service {waited:.2f} s after {since}; {went_on}"
     return "delivered", f"reached the service {handed.at(arrived)}; {went_on}"

@@ -202,6 +202,17 @@ def _signal(data: dict[str, Any], outcome: str) -> Told:
     return f"{data.get('signal')} from fault {data.get('fault')}", f"then {data.get('state')}", 0
 
 
+def _make(data: dict[str, Any], outcome: str) -> Told:
+    """A message that another service makes: when it is asked to; what went wrong."""
+    service, number = data.get("service"), data.get("number")
+    if outcome == "start":
+        return f"{service} makes message {number}", "the stack's own producer", 1
+    if outcome == "ok":
+        return f"{service} has made message {number}", "exit code 0", 2
+    reason = data.get("reason") or f"exit code {data.get('code')}; see logs/produce.log"
+    return f"{service} could not make message {number}", str(reason), 0
+
+
 def _docker(data: dict[str, Any], outcome: str) -> Told:
     verb, took = data.get("verb"), f"took {data.get('took_ms')} ms"
     if outcome != "ok":
@@ -258,7 +269,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ),
     ("app", "started"): lambda data, _: (
         "started again, with nothing in its memory",
-        f"fault {data.get('fault')}",
+        f"fault {data['fault']}" if "fault" in data else "its restart policy",
         0,
     ),
     ("app", "ready"): lambda data, _: (f"{data.get('server_name', 'redis')} is ready", "", 2),
@@ -268,6 +279,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         0,
     ),
     ("netdiag", "push"): _push,
+    ("netdiag", "make"): _make,
     ("netdiag", "requeue"): lambda data, _: (
         f"{data.get('id')} given back to the queue",
         f"the reaper: nobody finished it for {data.get('idle')} s",

@@ -108,9 +108,8 @@ def _client_failed(
     moments: Moments, wire: WireLog, client: Client, unfinished: list[str]
 ) -> list[str]:
     """A client that never got to work says nothing about the network."""
-    if client.kind == "service":  # it says nothing of itself, so the wire must
-        silent_ = not (unfinished or wire.trouble or any(one.side == 0 for one in wire.frames))
-        return ["the service sent nothing to the server"] if silent_ else []
+    if client.kind == "service":
+        return _service_failed(moments, wire, unfinished)
     worked = moments.first("client.app", "call", "connect") is not None
     garbage = moments.first("client.app", "garbage")
     exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)
@@ -130,3 +129,16 @@ def _client_failed(
     if not worked and started and not ended and not unfinished:
         return ["the client said nothing of a call; does it keep the contract in netdiag.clients?"]
     return []
+
+
+def _service_failed(moments: Moments, wire: WireLog, unfinished: list[str]) -> list[str]:
+    """A service says nothing of itself, so the wire must."""
+    if unfinished or wire.trouble or any(one.side == 0 for one in wire.frames):
+        return []
+    exit_ = next((one for one in moments.of("client.app", "exit") if not by_fault(one)), None)
+    if exit_ is None:
+        return ["the service sent nothing to the server; is lab.client the one that consumes?"]
+    return [
+        f"the service ended with code {exit_.data.get('code')} before it sent anything to the "
+        "server; see its log in logs/ of the cell"
+    ]

@@ -30,7 +30,8 @@ class Way:
     """One message; times are absolute ns. accepted: when the server said that it took it; refused:
     why it did not; listeners: how many the server says heard it (channels only); places: where it
     lay at the end; executed: how often a request was done; makers: the clients that made it, where
-    clients make the messages.
+    clients make the messages; foreign: it is somebody else's, and `pushed` is when it was first
+    known to be there; held: noted as not acknowledged at the end.
     """
 
     id: str
@@ -46,6 +47,8 @@ class Way:
     places: tuple[str, ...] = ()
     executed: int = 0
     makers: list[str] = field(default_factory=list)
+    foreign: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,15 +122,16 @@ def _requested(moments: Moments) -> dict[str, Way]:
 
 def _places(ways: dict[str, Way], left: Event | None) -> None:
     for place in PLACES:
-        for name in _listed(left, place):
+        for name in listed(left, place):
             if name in ways:
                 ways[name].places += (place,)
-    for name, times in Counter(_listed(left, "executed")).items():
+    for name, times in Counter(listed(left, "executed")).items():
         if name in ways:
             ways[name].executed = times
 
 
-def _listed(left: Event | None, place: str) -> list[str]:
+def listed(left: Event | None, place: str) -> list[str]:
+    """The names of what lay in a place at the end."""
     names = left.data.get(place) if left is not None else None
     return [str(name) for name in names] if isinstance(names, list) else []
 
@@ -155,7 +159,7 @@ def _executed(
     A server that lost its memory counts anew: no reply answers what was not asked yet, and places
     that are given once more after a start were those of another list before it.
     """
-    names = _listed(left, "executed")
+    names = listed(left, "executed")
     again = _given_again(moments, replies)
     for reply in replies:
         place = reply.value

@@ -18,7 +18,7 @@ from netdiag.tcp.blocks import MAGIC
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.pcapng import INBOUND, Damaged, Packet, Statistics, Truncated, read_pcapng
 from netdiag.tcp.phases import Occurrence, PhaseReader
-from netdiag.tcp.resp import RespReader, Value
+from netdiag.tcp.resp import KEEP, RespReader, Value
 from netdiag.tcp.stream import Piece, Stream
 from netdiag.tcp.wire import RST, SYN, endpoint_text, parse_ethernet
 
@@ -121,9 +121,9 @@ class WireLog:
 class _Replies:
     """The server's messages of one connection, read at one end of the cable."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int) -> None:
         self._stream = Stream()
-        self._reader = RespReader(commands=False)
+        self._reader = RespReader(commands=False, keep=keep)
         self._starts: list[tuple[int, Frame]] = []
 
     def feed(self, frame: Frame) -> list[tuple[Value, Frame, int]]:
@@ -159,11 +159,13 @@ def neighbour(frame: bytes) -> bool | None:
     return None
 
 
-def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog:
+def read_tape(
+    path: Path, wall_offset: int, commands: frozenset[str], *, keep: int = KEEP
+) -> WireLog:
     """Read a cell's tape; a tape that a crash cut short gives what it holds, a missing one nothing.
 
-    `wall_offset` (ns) is what the run added to CLOCK_MONOTONIC; `commands` are the workload's own.
-    Raises RecordingError when the file cannot be read.
+    `wall_offset` (ns) is what the run added to CLOCK_MONOTONIC; `commands` are the workload's own;
+    `keep` bytes of a value are kept. Raises RecordingError when the file cannot be read.
     """
     log = WireLog()
     try:
@@ -176,7 +178,7 @@ def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog
     if empty:
         log.trouble = "it is empty"
         return log
-    reader = _TapeReader(log, commands)
+    reader = _TapeReader(log, commands, keep)
     for block in read_pcapng(path):
         if isinstance(block, Packet):
             reader.packet(block, block.t_ns - wall_offset)
@@ -194,8 +196,9 @@ def read_tape(path: Path, wall_offset: int, commands: frozenset[str]) -> WireLog
 class _TapeReader:
     """Takes the packets of a tape in their order and fills the log."""
 
-    def __init__(self, log: WireLog, commands: frozenset[str]) -> None:
+    def __init__(self, log: WireLog, commands: frozenset[str], keep: int) -> None:
         self._log = log
+        self._keep = keep
         self._ends = BothEnds()
         self._phases = PhaseReader(commands)
         self._server: dict[str, _Replies] = {}
@@ -258,16 +261,21 @@ class _TapeReader:
             if segment.length and inside < segment.length:
                 reply.sent += 1
                 reply.taken += frame.taken is not None
-        for value, first, seq in self._server.setdefault(frame.client, _Replies()).feed(frame):
+        for value, first, seq in self._replies(self._server, frame):
             reply = Reply(
                 frame.client, value, first.t, first.number, seq, taken=int(frame.taken is not None)
             )
             self._log.replies.append(reply)
             self._open.setdefault(frame.client, []).append(reply)
 
+    def _replies(
+        self, end: dict[str, _Replies], frame: Frame
+    ) -> list[tuple[Value, Frame, int]]:
+        return end.setdefault(frame.client, _Replies(self._keep)).feed(frame)
+
     def _delivered(self, frame: Frame) -> None:
         """A frame that was handed to the client's host: the replies that are there now."""
-        for _, _, seq in self._client.setdefault(frame.client, _Replies()).feed(frame):
+        for _, _, seq in self._replies(self._client, frame):
             for reply in self._open.get(frame.client, ()):
                 if reply.seq == seq:
                     reply.arrived = frame.t

@@ -44,10 +44,30 @@ class Lab(Protocol):
         """Fork a child on that host; `main` usually ends in an exec."""
         ...
 
+    def start_in(self, service: str, main: Callable[[], int], name: str) -> Child:
+        """Fork a child in the container of another service of the stack. Raises LabError where
+        there is none.
+        """
+        ...
+
     def resident(self, side: Side) -> Child | None:
         """The program that runs on the host already, which the lab starts and ends; None: there is
         none, and ours is to be started.
         """
+        ...
+
+    def comes_back(self, side: Side, code: int) -> bool:
+        """Whether somebody else starts the host's program again, after it ended with that code."""
+        ...
+
+    def returned(self, side: Side) -> str | None:
+        """Take up a host whose program somebody else has started again, and say what was seen of
+        it; None while it has not been. Raises LabError.
+        """
+        ...
+
+    def listens(self, port: int) -> int:
+        """The port at which the server really listens; `port` is where ours does."""
         ...
 
     def dial(self, port: int) -> socket.socket | None:

@@ -64,8 +64,20 @@ class NamespaceLab:
 
         return fork(on_host, name)
 
+    def start_in(self, service: str, main: Callable[[], int], name: str) -> Child:
+        raise LabError(f"the service {service!a} is a container's; run with --lab docker")
+
     def resident(self, side: Side) -> Child | None:
         return None
+
+    def comes_back(self, side: Side, code: int) -> bool:
+        return False
+
+    def returned(self, side: Side) -> str | None:
+        return None
+
+    def listens(self, port: int) -> int:
+        return port
 
     def dial(self, port: int) -> socket.socket | None:
         return None

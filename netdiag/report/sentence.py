@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def headline(cell: CellAnalysis) -> str:
     """What happened, in one sentence, without a full stop."""
-    return "; ".join(
-        filter(None, (_noticing(cell), _again(cell), _left_behind(cell), _missing(cell)))
-    )
+    parts = _noticing(cell), _again(cell), _queue(cell), _left_behind(cell), _missing(cell)
+    return "; ".join(filter(None, parts))
 
 
 def _noticing(cell: CellAnalysis) -> str:
@@ -57,6 +56,17 @@ def _again(cell: CellAnalysis) -> str:
     if cell.recovered is None:
         return ""
     return f"consumed a message {span(cell.recovered)} after healing"
+
+
+def _queue(cell: CellAnalysis) -> str:
+    """How the queue grew that a service should empty, and whether it was emptied."""
+    full = cell.backlog
+    if full is None or full.most <= full.before:
+        return ""
+    grew = f"the queue {plain(full.key)} grew from {full.before} to {full.most}"
+    if full.empty_after is not None:
+        return f"{grew} and was empty {span(full.empty_after)} after healing"
+    return f"{grew}, and {full.last} waited at the end"
 
 
 def by(notice: Notice) -> str:

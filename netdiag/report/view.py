@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     )
 
 
+_STORIES = 8
+"""Messages of one fate that are told one by one."""
+
 
 @dataclass(frozen=True)
 class FaultView:
@@ -296,10 +299,14 @@ def _messages(messages: tuple[Message, ...]) -> str:
 
 
 def _missing(messages: tuple[Message, ...]) -> tuple[MissingMessage, ...]:
+    """Each with its story; of a long series with one fate the first ones and the last."""
+    missing = [one for one in messages if one.fate != "delivered"]
+    series = thinned(missing, lambda one: one.fate, first=lambda _: _STORIES)
     return tuple(
-        MissingMessage(plain(one.id), plain(one.fate), plain(one.text))
-        for one in messages
-        if one.fate != "delivered"
+        MissingMessage("...", plain(one.hidden[0].fate), f"{len(one.hidden)} more")
+        if isinstance(one, Gap)
+        else MissingMessage(plain(one.id), plain(one.fate), plain(one.text))
+        for one in series
     )
 
 

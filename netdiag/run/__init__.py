@@ -16,7 +16,8 @@ cell        from the first socket to the last event; loop is what it waits in
 strand      one client with its cable, its program, its sockets, its sleep
 server      the server: its process, its end, its coming back
 bench       where programs are started; mains and last_words: how they begin and what they said
-produce     pushes numbered messages; requeue gives back what nobody finishes
+produce     pushes numbered messages; makers has a stack's own producer make them; requeue gives
+            back what nobody finishes
 program     a program as faults reach it: signals and new starts, each with its proof
 hosts       what each edge of a fault orders; acts: what the Docker engine does for it
 listen      what the client says of itself -> events

@@ -181,7 +181,7 @@ class Bench:
                 Path(f"/proc/{server.pid}/timerslack_ns").write_text(str(late), encoding="ascii")
 
     def _dial(self) -> socket.socket:
-        found = self.lab.dial(PORT)
+        found = self.lab.dial(self.lab.listens(PORT))
         return dial_unix(self.scratch, SOCKET) if found is None else found
 
     def _server_must_live(self, server: Child, limit: int, err: OSError) -> None:
@@ -190,7 +190,7 @@ class Bench:
             raise LabError(server_ended(server, log)) from err
         if time.monotonic_ns() > limit:
             raise LabError(
-                "the server did not listen within 10 s; see logs/server.log of the cell"
+                "the server did not listen within 10 s; see its log in logs/ of the cell"
             ) from err
 
     def client(self, life: int = 1) -> tuple[Child, int]:
@@ -208,7 +208,7 @@ class Bench:
             main = client_main(
                 self.client_spec,
                 workload_json(self.cell.workload, consumer=self.name, names=self._names(life)),
-                server=(self.server_address, PORT),
+                server=(self.server_address, self.lab.listens(PORT)),
                 log=log,
                 events=writing,
                 apart=self.lab.apart,

@@ -18,6 +18,7 @@ from netdiag.run.acts import EngineActs
 from netdiag.run.bench import Bench
 from netdiag.run.hosts import HostFaults
 from netdiag.run.loop import Loop
+from netdiag.run.makers import Makers
 from netdiag.run.produce import Producer
 from netdiag.run.recorder import Recorder
 from netdiag.run.requeue import Requeue
@@ -98,6 +99,9 @@ class CellRun:
                 self._strands.append(Strand(bench, self._loop, (recorder, self._recorder), self))
             for strand in self._strands:
                 strand.start_cable()
+            self._makers = Makers(
+                labs[0], self._loop, self._recorder, logs=self._files.logs, undo=undo
+            )
             addresses = [bench.server_address for bench in benches]
             self._server = ServerSide(
                 benches[0], addresses, self._loop, self._recorder, self.failed
@@ -205,9 +209,13 @@ class CellRun:
         self._producing = self._server.admin(pause)
         self._server.ask_who_it_is()
         workload = self._cell.workload
-        self._producer = Producer(self._producing, self._loop, self._recorder, workload=workload)
+        others = any(client.kind == "service" for client in self._cell.clients.values())
+        self._producer = Producer(
+            self._producing, self._loop, self._recorder, workload=workload, makers=self._makers,
+            others=others,
+        )
         self._producer.prepare()
-        if any(client.kind == "service" for client in self._cell.clients.values()):
+        if others:
             self._backlog = BacklogWatch(watching, self._recorder, workload.key)
         if workload.reaper is not None and "processing" in workload.own_settings:
             Requeue(self._producing, self._loop, self._recorder, names=workload.names).every(

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 from netdiag.errors import LabError, NetdiagError
 from netdiag.faults import DockerFault
 from netdiag.lab.docker.compose import command
-from netdiag.lab.docker.engine import PROJECT, connect
+from netdiag.lab.docker.described import PROJECT
+from netdiag.lab.docker.engine import connect
 from netdiag.lab.docker.journal import Journal, begin
 from netdiag.lab.docker.lab import Wishes, docker_labs
 from netdiag.lab.docker.reaping import end, reap
-from netdiag.lab.docker.stack import Ends, Services, bring_up, running
+from netdiag.lab.docker.stack import Ends, Services, bring_up, look_ahead, running
 from netdiag.lab.docker.undoing import Undoing, play_back
 from netdiag.process import CLONE_NEWNS, MS_PRIVATE, MS_REC, Child, fork, mount, unshare
 from netdiag.run.ground import sysctls
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from netdiag.lab.docker.engine import Engine
     from netdiag.lab.docker.reaping import Reaped
     from netdiag.recording import CellFiles
-    from netdiag.scenario import Cell
+    from netdiag.scenario import Cell, Plan
 
 FRONT_GONE: Final = 130
 _MOST_AT_ONCE: Final = 4
@@ -60,6 +61,16 @@ class Containers:
     def to_json(self) -> str:
         """As one word for a command line."""
         return json.dumps({"containers": asdict(self)})
+
+    def look_ahead(self, plan: Plan) -> None:
+        """Whether every stack of the plan can be brought up, or is there. Raises LabError."""
+        engine = connect()
+        for services in dict.fromkeys(services_of(cell) for cell in plan.cells):
+            if self.attach is None:
+                look_ahead(engine, services)
+            else:
+                running(engine, services, self.attach)
+        engine.close()
 
     @classmethod
     def from_json(cls, text: str) -> Containers:
@@ -134,7 +145,8 @@ def services_of(cell: Cell) -> Services:
     """The compose file and the services that a cell means. Raises ScenarioError."""
     lab = cell.lab
     file = compose_file(lab.compose or _COMPOSE.get(cell.client.kind, _COMPOSE["redis-py"]))
-    return Services(file, lab.client, lab.server, len(cell.clients))
+    makers = {entry.by.service: None for entry in cell.workload.produce if entry.by is not None}
+    return Services(file, lab.client, lab.server, len(cell.clients), tuple(makers))
 
 
 def _keep_logs(engine: Engine, label: str, files: CellFiles) -> None:

@@ -67,6 +67,7 @@ def run_plan(
     with contextlib.ExitStack() as undo:
         box = box or undo.enter_context(sandbox())
         box.wait_until_ready()
+        box.look_ahead(plan)
         stop = undo.enter_context(_stop_requests())
         recording = _recording(plan, out)
         undo.callback(_remove_empty, recording.root / "scratch")

@@ -11,13 +11,16 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
 from netdiag.lab.uml.boot import python
 from netdiag.lab.uml.keeper import FRONT_GONE, Keeper, Machine
 from netdiag.lab.uml.keeper import PATIENCE as _PATIENCE
 from netdiag.lab.uml.kernels import Kernel
+
+if TYPE_CHECKING:
+    from netdiag.scenario import Plan
 
 PATIENCE: Final = "NETDIAG_WARP_PATIENCE"
 """The environment variable for how long a virtual clock may stand still, s."""
@@ -33,6 +36,9 @@ class Guests:
     virtual: bool
 
     apart = False
+
+    def look_ahead(self, plan: Plan) -> None:
+        """A guest has the machine's own programs."""
 
     def to_json(self) -> str:
         """As one word for a command line."""

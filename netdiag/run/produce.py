@@ -8,10 +8,11 @@ fate of each can be told from the recording alone.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netdiag.errors import LabError
-from netdiag.servers.queues import QUEUES, Refused, text, words
+from netdiag.servers.queues import QUEUES, Refused, text, watched, words
 from netdiag.tcp.resp import ErrorReply
 from netdiag.units import SECOND
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from netdiag.recording import Json
     from netdiag.run.loop import Loop
+    from netdiag.run.makers import Makers
     from netdiag.run.recorder import Recorder
     from netdiag.scenario.workload import Workload
     from netdiag.servers.admin import Admin, Answer
@@ -30,11 +32,23 @@ _PATIENCE = 5 * SECOND
 class Producer:
     """Pushes what each entry asks for, from the moment its signal comes."""
 
-    def __init__(self, admin: Admin, loop: Loop, recorder: Recorder, *, workload: Workload) -> None:
+    def __init__(
+        self,
+        admin: Admin,
+        loop: Loop,
+        recorder: Recorder,
+        *,
+        workload: Workload,
+        makers: Makers,
+        others: bool = False,
+    ) -> None:
+        """`others`: the queue is filled and emptied by programs that we only watch."""
         self._admin = admin
+        self._makers = makers
         self._loop = loop
         self._recorder = recorder
-        self._queue = QUEUES[workload.pattern]
+        queue = QUEUES[workload.pattern]
+        self._queue = watched(queue) if others else queue
         self._names = workload.names
         self._entries = workload.produce
         self._made = 0
@@ -68,9 +82,10 @@ class Producer:
             return
         self._started.add(entry)
         wanted = self._entries[entry]
+        one = self._push if wanted.by is None else partial(self._makers.make, wanted.by)
         if wanted.rate is None:
             for _ in range(wanted.count):
-                self._push()
+                one()
             return
         self._going.add(entry)
         gap = round(SECOND / wanted.rate)
@@ -79,7 +94,7 @@ class Producer:
             if left == 0:
                 self._going.discard(entry)
             elif not self._stopped:
-                self._push()
+                one()
                 self._loop.at(t + gap, lambda: go_on(t + gap, left - 1))
 
         go_on(time.monotonic_ns(), wanted.count)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netdiag.process import Child
+    from netdiag.recording import Json
     from netdiag.run.recorder import Recorder
 
 _SHOWN: Final[dict[str, Callable[[str], bool]]] = {
@@ -121,6 +122,10 @@ class Program:
         else:
             self._again = fault
 
+    def came_back(self) -> None:
+        """Somebody else has started it again: take up the new process."""
+        self._start(None)
+
     def send(self, fault: str, name: str) -> None:
         """Send a signal to it and all it started, and record what that did."""
         if not self._running or self.child.poll() is not None:
@@ -183,17 +188,18 @@ class Program:
                     return line.partition(":")[2].strip()
         return ""
 
-    def _start(self, fault: str) -> None:
+    def _start(self, fault: str | None) -> None:
         self._again = None
         self._blamed.clear()
         self._running = True
+        by: dict[str, Json] = {} if fault is None else {"fault": fault}
         began = time.monotonic_ns()  # before whatever the new process does
         self.child = self._starting()
         self._recorder.record(
             self._lane,
             "started",
             "ok",
-            {"fault": fault, "pid": self.child.pid, "state": self._state()},
+            {**by, "pid": self.child.pid, "state": self._state()},
             t=began,
         )
 

@@ -21,10 +21,11 @@ from netdiag.process import how_it_ended
 from netdiag.run.reaper import READY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netdiag.run.docked import Containers
     from netdiag.run.keeping import Guests
+    from netdiag.scenario import Plan
 
 _MOST_COMPLAINTS: Final = 1 << 20
 # our own package, wherever it is, and nothing of the directory that a person happens to be in
@@ -34,17 +35,23 @@ _BOOT: Final = (
 )
 
 
+def _nothing_to_see(plan: Plan) -> None:
+    """Every sandbox of our own has what a plan needs."""
+
+
 class Sandbox:
     """A running sandbox; make it with `sandbox`, which also ends it.
 
     `pidfd` polls readable when it has ended, `complaining` when it says something on standard
-    error. `apart`: its hosts have programs of their own.
+    error. `apart`: its hosts have programs of their own; `look_ahead`: whether they have what a
+    plan needs, asked when it is ready; raises LabError.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], lifeline: int) -> None:
         if process.stdout is None or process.stderr is None:
             raise ValueError("a sandbox has pipes for its output")
         self.apart = False
+        self.look_ahead: Callable[[Plan], None] = _nothing_to_see
         self._process = process
         self._lifeline: int | None = lifeline
         self._saying = process.stdout.fileno()
@@ -137,6 +144,8 @@ def sandbox(hosts: Guests | Containers | None = None) -> Iterator[Sandbox]:
     with process:
         box = Sandbox(process, lifeline)
         box.apart = hosts is not None and hosts.apart
+        if hosts is not None:
+            box.look_ahead = hosts.look_ahead
         try:
             yield box
         finally:

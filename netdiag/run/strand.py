@@ -10,7 +10,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from netdiag.lab import SERVER, SIDE_NAMES
+from netdiag.errors import LabError
+from netdiag.lab import CLIENT, SERVER, SIDE_NAMES
 from netdiag.process import how_it_ended
 from netdiag.run.acts import EngineActs
 from netdiag.run.hosts import HostFaults
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from netdiag.run.recorder import Recorder
 
 _FALLS_ASLEEP = 50 * MILLISECOND
+_LOOK_FOR_IT = 20 * MILLISECOND
 _CHANGES = frozenset({"handshake_ack", "fin", "fin_retransmission", "rst"})
 """Frames after which CLIENT LIST may be another one: a SYN alone is nobody's connection yet."""
 _WORK = frozenset({"call", "connect"})
@@ -188,9 +190,24 @@ class Strand:
         )
         self._sockets.look_at_all()
         self._ear.changed()
-        if not self._worked and by is None:
-            self._ear.useless()
         self._program.ended()
+        if by is None and self._bench.lab.comes_back(CLIENT, code):
+            self._wait_for_return()
+        elif not self._worked and by is None:
+            self._ear.useless()
+
+    def _wait_for_return(self) -> None:
+        """Its engine starts it again: its new link must cross the cable before it dials."""
+        try:
+            seen = self._bench.lab.returned(CLIENT)
+        except (LabError, OSError) as err:
+            self._ear.failed(f"the client was started again and cannot be followed: {err}")
+            return
+        if seen is None:
+            self._loop.at(time.monotonic_ns() + _LOOK_FOR_IT, self._wait_for_return)
+            return
+        self.renewed(CLIENT)
+        self._program.came_back()
 
     def _tell_cable(self, order: dict[str, object]) -> None:
         if self._cable.poll() is None:

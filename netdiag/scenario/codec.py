@@ -24,7 +24,7 @@ from netdiag.faults.trigger import (
 from netdiag.scenario import expectation as ex
 from netdiag.scenario import formula as fo
 from netdiag.scenario.typed import build
-from netdiag.scenario.workload import Exit, LabSettings, Pause, Produce, Reaper, Workload
+from netdiag.scenario.workload import Exit, LabSettings, Maker, Pause, Produce, Reaper, Workload
 
 TAG = "$is"
 CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
@@ -32,7 +32,7 @@ CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
     *(row.model for row in SERVERS.values()),
     Fault, EventTrigger, PacketTrigger, PhaseTrigger, StateTrigger, TimeTrigger,
     *(row.params for row in FAULTS.values()),
-    Exit, LabSettings, Pause, Produce, Reaper, Workload,
+    Exit, LabSettings, Maker, Pause, Produce, Reaper, Workload,
     ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.ErrorIs, ex.Findings,
     fo.Number, fo.Setting, fo.Operation, fo.Call,
 )}

@@ -60,6 +60,8 @@ class Cell:
                 return f"fault {fault.name} is the Docker engine's ({fault.do})"
         if any(client.kind == "service" for client in self.clients.values()):
             return "a client of kind service is a container's own program"
+        if any(entry.by is not None for entry in self.workload.produce):
+            return "its messages are made in a service's container"
         return None if self.lab.compose is None else "lab.compose names a stack of containers"
 
     def values(self, version: str | None = None) -> dict[str, float | None]:

@@ -44,7 +44,8 @@ def compose_file(name_or_path: str) -> Path:
             return path
     there = sorted(path.stem for path in compose_shelf().glob("*.yml"))
     raise ScenarioError(f"lab.compose: no file and no shipped compose file is called "
-                        f"{shown(name_or_path)}; {did_you_mean(name_or_path, tuple(there))}")
+                        f"{shown(name_or_path)}; write its path, from the scenario on, or "
+                        f"{did_you_mean(name_or_path, tuple(there))}")
 
 
 def _shipped_compose(name: str) -> tuple[Path, ...]:

@@ -63,9 +63,39 @@ _KEY = Written(_key, {"type": "string", "minLength": 1, "maxLength": 200})
 _KEY_OR_NONE = either(_KEY, {None: None})
 
 
+def _service(raw: object) -> str:
+    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
+        return raw
+    raise ValueError(f"{shown(raw)} is not a service's name; write one of the compose file's")
+
+
+def _words(raw: object) -> tuple[str, ...]:
+    """A command line: a list of words, or one for a shell."""
+    words = ("sh", "-c", raw) if isinstance(raw, str) else raw
+    if (isinstance(words, list | tuple) and words and words[0]
+            and all(isinstance(word, str) and "\0" not in word for word in words)):
+        return tuple(words)
+    raise ValueError(f"{shown(raw)} is no command; write a list of words, or a line for a shell")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Who makes a message in netdiag's place: a program in the container of a service."""
+
+    __pydantic_config__ = CLOSED
+
+    service: Annotated[str, Written(_service, {"type": "string"})]
+    """The service of the compose file, such as the web application."""
+    run: Annotated[tuple[str, ...], Written(_words, {"anyOf": [
+        {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})]
+    """What is run there for each message: words, or a line for the container's shell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Produce:
-    """Some messages, pushed over the server's own unix socket so that no fault can touch them."""
+    """Some messages, pushed over the server's own unix socket so that no fault can touch them; or
+    made by somebody else.
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -75,10 +105,13 @@ class Produce:
     """How many messages."""
     rate: Rate | None = None
     """How fast; without it all at once."""
+    by: Maker | None = None
+    """--lab docker: who makes each message, where a stack has its own; null: netdiag pushes it."""
 
     def __str__(self) -> str:
         rate = f" at {format_rate(self.rate)}" if self.rate else ""
-        return f"{self.count} message{'s' if self.count > 1 else ''}{rate} from {self.at}"
+        by = f" by {self.by.service}" if self.by else ""
+        return f"{self.count} message{'s' if self.count > 1 else ''}{rate} from {self.at}{by}"
 
 
 def _some_time(raw: object) -> float:
@@ -174,12 +207,6 @@ def _compose(raw: object) -> str | None:
     if raw is None or (isinstance(raw, str) and raw.strip() and "\0" not in raw):
         return raw
     raise ValueError(f"{shown(raw)} is no compose file; write a path such as docker-compose.yml")
-
-
-def _service(raw: object) -> str:
-    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
-        return raw
-    raise ValueError(f"{shown(raw)} is not a service's name; write one of the compose file's")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ finished is not the same as one that nobody took.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.resp import ErrorReply
+from netdiag.tcp.tasks import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +94,37 @@ QUEUES: Final[Mapping[str, Queue]] = {
     "raw": Queue(None),
 }
 """For every pattern of the catalogue."""
+
+
+HELD: Final = "unacked"
+"""Where Celery's transport keeps what a worker has received and not acknowledged yet."""
+_ALL: Final = (" 0 -1", " 0 9999")
+
+
+def watched(queue: Queue) -> Queue:
+    """The queue where others' programs fill and empty it: its elements are called as they call
+    them, and what Celery's transport keeps for a worker that has not acknowledged it is a place,
+    too. Of a long queue only its beginning is listed.
+    """
+    if queue.read is not _plain or not queue.places:
+        return queue
+    places = {name: template.replace(*_ALL) for name, template in queue.places.items()}
+    return replace(queue, places={**places, HELD: f"HVALS {HELD}"}, read=_named)
+
+
+def _named(answers: Mapping[str, Answer], _: Mapping[str, str]) -> Left:
+    """The same by the names that task queues give; who has no Celery may have something else
+    where its transport keeps what is held.
+    """
+    lists = {
+        place: () if place == HELD and isinstance(answer, ErrorReply) else told(answer)
+        for place, answer in answers.items()
+    }
+    return {
+        place: [name_of(one) for one in found if isinstance(one, bytes)]
+        if isinstance(found, tuple) else []
+        for place, found in lists.items()
+    }
 
 
 def words(template: str, **names: str) -> tuple[str, ...]:

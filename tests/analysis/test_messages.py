@@ -225,7 +225,7 @@ def test_fates_of_what_a_service_took(pattern: str, pushed: list[Event], replies
                                       faults: list[FaultEffect], expected: str, text: str) -> None:
     """It says nothing of itself: that a message reached its host proves nothing."""
     (told,) = account(moments(*pushed, left(), END), replies, faults, {}, PATTERNS[pattern],
-                      mute=True)
+                      mute="jobs")
     assert told.fate == expected
     assert text in told.text
 

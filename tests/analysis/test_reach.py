@@ -1,4 +1,4 @@
-"""What the client sent while the path was lost, and a service that says nothing of itself."""
+"""What the client sent while the path was lost."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import pytest
 
 from netdiag.analysis.moments import Moments, faults_of
 from netdiag.analysis.reach import reach
-from netdiag.analysis.service import notice, recovered
-from netdiag.analysis.wire import Neighbour, Reply, WireLog, neighbour
+from netdiag.analysis.wire import Neighbour, WireLog, neighbour
 from netdiag.report.reach import reach_rows
 
-from .recorded import CLIENT, cell, event
-from .test_wire import tape
+from .recorded import cell, event
 
 ARP = bytes(12) + b"\x08\x06" + bytes.fromhex("000108000604")
 SOLICITATION = bytes(12) + b"\x86\xdd" + bytes(6) + b"\x3a" + bytes(33)
@@ -68,26 +66,3 @@ def test_a_fault_that_its_own_packet_did_not_wait_for_has_not_done_its_work():
     (effect,) = faults_of((began, late, done), 0)
     assert effect.acts == ("docker stop: exited",)
     assert effect.undone == "its packet had to go on"
-
-
-def test_a_service_has_given_up_when_its_side_of_the_connection_says_so():
-    wire = tape("brpop-zombie", "keepalive")
-    began = next(frame.t for frame in wire.frames if frame.taken)
-    told = notice(wire, began - 1)
-    assert told is not None
-    assert told.how == "its host reset the connection"
-    assert notice(wire, None) is None
-
-
-def test_a_message_that_only_reached_the_host_is_not_consumed():
-    wire = WireLog(replies=[Reply(CLIENT, (b"jobs", b"m1"), 10, 1, 1, arrived=20)])
-    assert recovered(wire, "jobs", 5) is None
-    assert recovered(wire, "other", 5) is None
-    assert recovered(wire, "jobs", None) is None
-
-
-def test_a_service_that_takes_a_message_and_asks_for_more_consumes_again():
-    wire = tape("brpop-zombie", "read-timeout")
-    taken = [reply.arrived for reply in wire.replies if reply.value == (b"jobs", b"m1")]
-    told = recovered(wire, "jobs", taken[0] - 1_000_000)
-    assert told == pytest.approx(0.001)

@@ -73,9 +73,13 @@ class Project:
         """Save what is to be brought up. JSON is YAML, and needs no quoting rules."""
         self.file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    def up(self, services: Sequence[str], *, start: bool = True, scale: str = "") -> None:
-        """Bring services up (with what they depend on), or only create them (without)."""
-        how = ["--detach"] if start else ["--no-start", "--no-deps"]
+    def up(
+        self, services: Sequence[str], *, start: bool = True, alone: bool = False, scale: str = ""
+    ) -> None:
+        """Bring services up, with what they depend on or `alone`; or only create them, alone."""
+        how = ["--detach"] if start else ["--no-start"]
+        if alone or not start:
+            how.append("--no-deps")
         if scale:
             how += ["--scale", scale]
         what = ["--project-name", self.name, "--file", str(self.file), "up", "--no-build", *how]
@@ -102,10 +106,12 @@ def _shown(words: Sequence[str]) -> str:
 
 
 def _last_words(text: str) -> str:
-    """What it complained about: its errors or its last line, safe for a terminal."""
+    """What it complained about: its errors or its last lines, safe for a terminal."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
-    told = "; ".join(errors[-2:] or lines[-1:]) or "it said nothing"
+    told = "; ".join(errors[-2:] or lines[-3:]) or "it said nothing"
     said = "".join(c if c.isprintable() else " " for c in told)[:400]
-    missing = any(word in said for word in _NO_IMAGE)
-    return f"{said}; see `netdiag image build`" if missing else said
+    if not any(word in said for word in _NO_IMAGE):
+        return said
+    ours = "netdiag/" in text
+    return f"{said}; {'see `netdiag image build`' if ours else 'pull the image first, or build it'}"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
-    from netdiag.lab.docker.engine import Container, Engine
+    from netdiag.lab.docker.described import Container
+    from netdiag.lab.docker.engine import Engine
 
 # the file system comes last: what is opened before it, is opened in ours
 _KINDS: Final = {
@@ -114,9 +115,10 @@ def _hold(container: Container, undo: ExitStack) -> dict[str, int]:
         except OSError as err:
             if kind == "cgroup" and container.pid:
                 continue
+            log = f"logs/{container.service}-{container.number}.log"
             raise LabError(
-                f"the container {container.name} does not run (it is {container.state}, exit code "
-                f"{container.exit_code}); see its log"
+                f"the service {container.service!a} does not run (it is {container.state}, exit "
+                f"code {container.exit_code}); see {log} of the cell"
             ) from err
         undo.callback(os.close, fd)
         spaces[kind] = fd

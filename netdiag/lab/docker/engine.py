@@ -8,65 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.errors import LabError
+from netdiag.lab.docker.described import Container
+from netdiag.lab.docker.described import container as described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-PROJECT: Final = "com.docker.compose.project"
-SERVICE: Final = "com.docker.compose.service"
-NUMBER: Final = "com.docker.compose.container-number"
 _TIMEOUT: Final = 30  # s, for one answer of the engine
 _STOP_PATIENCE: Final = 10  # s until `docker stop` kills; Docker's own default
 _LONGEST_LOG: Final = 64 << 20
 _NOT_FOUND: Final = 404
 _GONE: Final = (_NOT_FOUND, 409)  # no such thing (any more); its removal is under way
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A container's place in one network; addresses are empty where it has none."""
-
-    network: str
-    name: str
-    ip4: str
-    ip6: str
-    mac: str
-    aliases: tuple[str, ...] = ()
-
-    def address(self, family: int) -> str:
-        """Its IPv4 or IPv6 address, empty when it has none of that family."""
-        return self.ip4 if family == 4 else self.ip6
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container as the engine describes it; `pid` is its first process, 0 when it does not run.
-
-    `networks`: by the network's name. `health` is empty where no check is configured.
-    """
-
-    id: str
-    name: str
-    service: str
-    number: int
-    pid: int
-    state: str
-    health: str
-    exit_code: int
-    user: str
-    directory: str
-    environment: tuple[str, ...]
-    networks: Mapping[str, Attachment] = field(default_factory=dict)
-
-    @property
-    def running(self) -> bool:
-        return self.state in ("running", "paused")
 
 
 def connect() -> Engine:
@@ -137,23 +94,7 @@ class Engine:
         """What there is to know of one container."""
         with self._asking("describe a container"):
             told = self._api.inspect_container(container)
-        state, config = told["State"], told["Config"]
-        labels = config.get("Labels") or {}
-        networks = (told.get("NetworkSettings") or {}).get("Networks") or {}
-        return Container(
-            id=told["Id"],
-            name=told["Name"].lstrip("/"),
-            service=labels.get(SERVICE, ""),
-            number=_number(labels.get(NUMBER)),
-            pid=state["Pid"],
-            state=state["Status"],
-            health=(state.get("Health") or {}).get("Status", ""),
-            exit_code=state["ExitCode"],
-            user=config.get("User") or "",
-            directory=config.get("WorkingDir") or "/",
-            environment=tuple(config.get("Env") or ()),
-            networks={name: _attachment(name, one) for name, one in networks.items()},
-        )
+        return described(told)
 
     def start(self, container: Container) -> None:
         with self._asking(f"start {container.name}"):
@@ -275,24 +216,9 @@ class Engine:
             )
 
 
-def _attachment(name: str, told: Mapping[str, Any]) -> Attachment:
-    return Attachment(
-        network=told.get("NetworkID") or "",
-        name=name,
-        ip4=told.get("IPAddress") or "",
-        ip6=told.get("GlobalIPv6Address") or "",
-        mac=told.get("MacAddress") or "",
-        aliases=tuple(told.get("Aliases") or ()),
-    )
-
-
 def _value(told: Mapping[str, Any], labels: Sequence[str]) -> str:
     held = told.get("Labels") or {}
     return str(held.get(labels[0].partition("=")[0], "")) if labels else ""
-
-
-def _number(text: object) -> int:
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
 
 
 def _status(err: BaseException) -> int | None:

@@ -1,8 +1,9 @@
 """A compose file as plain data -> the same stack for one run: labelled, and with no way out.
 
 Images, commands, environments, dependencies, health checks and bind mounts stay as the team wrote
-them. What would touch the machine or another stack goes: published ports, fixed container names,
-external networks and volumes (fresh ones of the same name take their place). Pure.
+them. What would touch the machine or another stack goes: published ports, fixed container names
+(they stay names in the stack's networks), external networks and volumes (fresh ones of the same
+name take their place). Pure.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from netdiag.lab.docker import RUN_LABEL
 _DEFAULT = "default"
 
 
-def isolate(config: Mapping[str, Any], *, run: str, project: str, home: str, ip: int
+def isolate(config: Mapping[str, Any], *, run: str, project: str, images: Mapping[str, str], ip: int
             ) -> dict[str, Any]:
-    """The stack for `run`; `project` names its objects, `home` what its own images are called.
+    """The stack for `run`; `project` names its objects. `images`: by service, every service that
+    is to run, its image.
 
     `ip`: with 6, every network has IPv6. Raises LabError when a service has no network that could
     be spliced.
     """
     stack = copy.deepcopy(dict(config))
     labels = {RUN_LABEL: run}
-    services: dict[str, Any] = stack["services"]
+    services: dict[str, Any] = {
+        name: service for name, service in stack["services"].items() if name in images
+    }
+    stack["services"] = services
     for name, service in services.items():
-        _service(name, service, labels, home)
+        _service(name, service, labels, images)
     networks = stack.get("networks") or {}
     used = {net for service in services.values() for net in service.get("networks") or (_DEFAULT,)}
     stack["networks"] = {
@@ -43,8 +48,11 @@ def isolate(config: Mapping[str, Any], *, run: str, project: str, home: str, ip:
     return {name: held for name, held in stack.items() if name in kept and held}
 
 
-def _service(name: str, service: dict[str, Any], labels: Mapping[str, str], home: str) -> None:
-    for word in ("ports", "container_name", "external_links"):
+def _service(
+    name: str, service: dict[str, Any], labels: Mapping[str, str], images: Mapping[str, str]
+) -> None:
+    called = service.pop("container_name", None)
+    for word in ("ports", "external_links", "profiles", "build"):
         service.pop(word, None)
     if service.get("network_mode", "bridge") not in ("bridge", "none"):
         raise LabError(
@@ -52,13 +60,27 @@ def _service(name: str, service: dict[str, Any], labels: Mapping[str, str], home
             "it has no link of its own; give it a network"
         )
     service.pop("network_mode", None)
-    for place in _mapping(service.get("networks")).values():
-        for word in ("ipv4_address", "ipv6_address", "link_local_ips"):
-            if isinstance(place, dict):  # of the team's own address plan, which is not ours
-                place.pop(word, None)
-    service.setdefault("image", f"{home}_{name}")
-    service.pop("build", None)
+    service["networks"] = {
+        net: _place(place, called)
+        for net, place in (_mapping(service.get("networks")) or {_DEFAULT: None}).items()
+    }
+    if "depends_on" in service:  # on a service of a profile that is not active
+        there = {one: how for one, how in _mapping(service["depends_on"]).items() if one in images}
+        bare = not isinstance(service["depends_on"], Mapping)
+        service["depends_on"] = list(there) if bare else there
+    service["image"] = images[name]
     service["labels"] = {**_mapping(service.get("labels")), **labels}
+
+
+def _place(told: Any, called: str | None) -> dict[str, Any]:  # noqa: ANN401
+    """A service's place in a network: without an address of the team's own plan, which is not
+    ours, and found by its container's name.
+    """
+    fixed = ("ipv4_address", "ipv6_address", "link_local_ips")
+    place = {word: held for word, held in (told or {}).items() if word not in fixed}
+    if called is not None:
+        place["aliases"] = [*(place.get("aliases") or ()), called]
+    return place
 
 
 def _mapping(held: Any) -> dict[str, Any]:  # noqa: ANN401 - a list or a mapping, as compose has it

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, SIDE_NAMES, Side
 from netdiag.lab.docker.container import Inside
+from netdiag.lab.docker.described import PROJECT
 from netdiag.lab.docker.engine import connect
+from netdiag.lab.docker.letting_in import let_in, listens
 from netdiag.lab.docker.verbs import VERBS
 from netdiag.lab.docker.wiring import Splice, splice
 from netdiag.lab.links import interface_with, remember
@@ -28,7 +29,8 @@ from netdiag.process import inside_network, new_network_namespace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from netdiag.lab.docker.engine import Attachment, Container, Engine
+    from netdiag.lab.docker.described import Attachment, Container
+    from netdiag.lab.docker.engine import Engine
     from netdiag.lab.docker.undoing import Undoing
     from netdiag.process import Child
 
@@ -81,6 +83,17 @@ class DockerLab:
     def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
         return self._ends[side].start(main, name)
 
+    def start_in(self, service: str, main: Callable[[], int], name: str) -> Child:
+        project = self._ends[SERVER].container.project
+        there = self._engine.containers(f"{PROJECT}={project}")
+        running = {one.service: one for one in reversed(there) if one.state == "running"}
+        if service not in running:
+            raise LabError(
+                f"no service {service!a} runs in this stack; there are {', '.join(sorted(running))}"
+            )
+        with ExitStack() as held:  # the child has its own by then
+            return Inside(running[service], held).start(main, name)
+
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
         return sock_diag(self._ends[side].network, groups)
 
@@ -114,9 +127,23 @@ class DockerLab:
                 self._wiring.again(inside, self.address(CLIENT))
         return told
 
+    def comes_back(self, side: Side, code: int) -> bool:
+        return self._ends[side].container.comes_back(code)
+
+    def returned(self, side: Side) -> str | None:
+        held = self._ends[side]
+        container = self._engine.inspect(held.container.id)
+        if container.state != "running" or container.pid in (0, held.pid):
+            return None
+        return self.settle(side, "start")
+
+    def listens(self, port: int) -> int:
+        return listens(self._ends[SERVER].pid, port)
+
     def dial(self, port: int) -> socket.socket:
         """A connection to the server over its container's own loopback interface: nothing of it
-        crosses a link, and nothing is dialled from the machine. Raises OSError.
+        crosses a link, and nothing is dialled from the machine. Raises OSError, and LabError when
+        the server does not let us in.
         """
         family = self._wishes.family
         with inside_network(self._ends[SERVER].network):
@@ -125,7 +152,8 @@ class DockerLab:
         try:
             made.settimeout(_DIAL_PATIENCE)
             made.connect((_LOOPBACK[family], port))
-        except OSError:
+            let_in(made, self._ends[SERVER].container)
+        except (OSError, LabError):
             made.close()
             raise
         return made
@@ -210,29 +238,3 @@ def _set_all(host: Inside, wanted: Mapping[str, str], undoing: Undoing) -> None:
     for key, value in wanted.items():
         undoing.before("sysctl", host, key=key, value=read_sysctl(host.network, key))
         write_sysctl(host.network, key, value)
-
-
-def healthy(
-    engine: Engine, labels: Sequence[str], services: Sequence[str], *, patience: float
-) -> tuple[Container, ...]:
-    """Wait until every container with these labels runs and is healthy, where it has a check.
-
-    Raises LabError when one ends, or does not become healthy within `patience` seconds. Docker has
-    no event that would tell of both.
-    """
-    limit = time.monotonic() + patience
-    while True:
-        found = [one for one in engine.containers(*labels) if one.service in services]
-        failed = [one for one in found if one.state in ("dead", "exited") and one.exit_code]
-        waited = [one for one in found if one.health == "starting" or one.state == "created"]
-        if failed or (waited and time.monotonic() > limit):
-            one = (failed or waited)[0]
-            still = one.health or one.state
-            how = f"exited with code {one.exit_code}" if failed else f"is still {still}"
-            raise LabError(f"the service {one.service} {how}; see logs/{one.service}-1.log")
-        sick = [one for one in found if one.health == "unhealthy"]
-        if sick and time.monotonic() > limit:
-            raise LabError(f"the service {sick[0].service} is unhealthy; see its log")
-        if not waited and not sick:
-            return tuple(found)
-        time.sleep(_LOOK_AGAIN)

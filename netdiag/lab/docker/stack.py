@@ -7,20 +7,23 @@ runs already.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from netdiag.errors import LabError
 from netdiag.lab.docker import RUN_LABEL
-from netdiag.lab.docker.compose import Project, read
-from netdiag.lab.docker.engine import PROJECT
+from netdiag.lab.docker.compose import Project, command, read
+from netdiag.lab.docker.described import PROJECT
+from netdiag.lab.docker.health import healthy
 from netdiag.lab.docker.isolate import isolate
-from netdiag.lab.docker.lab import healthy
+from netdiag.lab.docker.naming import images_of, profiles_of, project_of
+from netdiag.lab.docker.order import Order, order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from netdiag.lab.docker.engine import Container, Engine
+    from netdiag.lab.docker.described import Container
+    from netdiag.lab.docker.engine import Engine
 
 Ends: TypeAlias = "tuple[tuple[Container, ...], Container]"
 """The clients' containers, and the server's."""
@@ -29,12 +32,15 @@ _PATIENCE: Final = 120.0  # s, until every service is healthy
 
 @dataclass(frozen=True)
 class Services:
-    """Which services of which compose file are the ends of the cable, and how many clients."""
+    """Which services of which compose file are the ends of the cable, how many clients there are,
+    and in which other services messages are made.
+    """
 
     compose: Path
     client: str
     server: str
     clients: int = 1
+    makers: tuple[str, ...] = ()
 
 
 def bring_up(
@@ -43,17 +49,20 @@ def bring_up(
     """Bring the whole stack up as project `name` of this run; the clients' containers and the
     server's. `into` is where the file that is brought up is kept. Raises LabError.
     """
-    config = read(services.compose)
-    _must_have(config["services"], services)
-    home = services.compose.resolve().parent.name
+    file = services.compose
+    config, start = _chosen(services)
     project = Project(name, into)
-    project.write(isolate(config, run=run, project=name, home=home, ip=ip))
+    images = _images(engine, file, config, start)
+    project.write(isolate(config, run=run, project=name, images=images, ip=ip))
     labels = f"{RUN_LABEL}={run}", f"{PROJECT}={name}"
-    others = [one for one in config["services"] if one != services.client]
-    project.up(others)
-    healthy(engine, labels, others, patience=_PATIENCE)
+    if start.first:
+        project.up(start.first)
+        healthy(engine, labels, start.first, patience=_PATIENCE)
     count = max(services.clients, _replicas(config["services"][services.client]))
     project.up([services.client], start=False, scale=f"{services.client}={count}")
+    if start.then:
+        project.up(start.then, alone=True)
+        healthy(engine, labels, start.then, patience=_PATIENCE)
     clients = _of(engine, labels, services.client)
     for client in clients:
         engine.start(client)
@@ -61,6 +70,41 @@ def bring_up(
         _of(engine, labels, services.client)[: services.clients],
         _of(engine, labels, services.server)[0],
     )
+
+
+def look_ahead(engine: Engine, services: Services) -> None:
+    """Whether the stack could be brought up: its file, its services, its images. Raises LabError.
+    """
+    config, start = _chosen(services)
+    _images(engine, services.compose, config, start)
+
+
+def _chosen(services: Services) -> tuple[dict[str, Any], Order]:
+    """The compose file, and which of its services run. Raises LabError."""
+    config = read(services.compose)
+    _must_have(config["services"], services)
+    profiles = profiles_of(services.compose)
+    return config, order(
+        config["services"], client=services.client, server=services.server, profiles=profiles
+    )
+
+
+def _images(
+    engine: Engine, file: Path, config: Mapping[str, Any], start: Order
+) -> dict[str, str]:
+    """Each service's image by its name. Raises LabError when one has not been built."""
+    project, images = project_of(file, config), {}
+    for name in sorted(start.names):
+        service = config["services"][name]
+        called = service.get("image")
+        names = (str(called),) if called else images_of(project, name)
+        if "build" in service and not any(map(engine.has_image, names)):
+            raise LabError(
+                f"{file}: the image {' or '.join(names)} of the service {name!a} has not been "
+                f"built; build it first, with `{' '.join(command())} --file {file} build`"
+            )
+        images[name] = next(filter(engine.has_image, names), names[0])
+    return images
 
 
 def running(engine: Engine, services: Services, project: str) -> Ends:
@@ -86,10 +130,11 @@ def _of(engine: Engine, labels: Sequence[str], service: str) -> tuple[Container,
 
 
 def _must_have(there: Mapping[str, object], services: Services) -> None:
-    for role, name in (("client", services.client), ("server", services.server)):
+    named = [("lab.client", services.client), ("lab.server", services.server)]
+    for role, name in (*named, *(("workload.produce.by", one) for one in services.makers)):
         if name not in there:
             raise LabError(
-                f"lab.{role}: {services.compose} has no service {name!a}; it has "
+                f"{role}: {services.compose} has no service {name!a}; it has "
                 f"{', '.join(sorted(there))}"
             )
 

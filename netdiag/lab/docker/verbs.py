@@ -14,7 +14,8 @@ from netdiag.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netdiag.lab.docker.engine import Attachment, Container, Engine
+    from netdiag.lab.docker.described import Attachment, Container
+    from netdiag.lab.docker.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from netdiag.errors import LabError
-from netdiag.lab.docker.engine import Attachment, Container, connect
+from netdiag.lab.docker.described import Attachment, Container
+from netdiag.lab.docker.engine import connect
 from netdiag.lab.docker.images import machines_mirror
 from netdiag.lab.docker.lab import meeting
 from netdiag.lab.docker.verbs import VERBS
@@ -37,8 +38,8 @@ def test_another_machines_engine_is_refused(monkeypatch):
 def container(state: str = "running", **places: str) -> Container:
     networks = {net: Attachment(net, net, ip, "", "02:42:00:00:00:02")
                 for net, ip in places.items()}
-    return Container(id="c", name="shop_redis_1", service="redis", number=1, pid=7, state=state,
-                     health="", exit_code=137, user="", directory="/", environment=(),
+    return Container(id="c", name="shop_redis_1", project="shop", service="redis", number=1, pid=7,
+                     state=state, health="", exit_code=137, user="", directory="/", environment=(),
                      networks=networks)
 
 

@@ -28,8 +28,11 @@ TEAM = {
 }
 
 
-def stack(ip: int = 4, team: dict | None = None) -> dict:
-    return isolate(team or TEAM, run="r1", project="p1", home="shop", ip=ip)
+IMAGES = {"redis": "redis:7", "worker": "shop_worker"}
+
+
+def stack(ip: int = 4, team: dict | None = None, images: dict | None = None) -> dict:
+    return isolate(team or TEAM, run="r1", project="p1", images=images or IMAGES, ip=ip)
 
 
 def test_images_commands_checks_and_dependencies_stay():
@@ -41,9 +44,29 @@ def test_images_commands_checks_and_dependencies_stay():
     assert made["worker"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
 
-def test_a_service_that_is_built_has_the_image_that_compose_would_give_it():
+def test_a_service_that_is_built_has_the_image_that_was_built_for_it():
     worker = stack()["services"]["worker"]
     assert (worker["image"], "build" in worker) == ("shop_worker", False)
+
+
+def test_who_was_found_by_a_containers_name_is_still_found_by_it():
+    """A worker may dial `prod-redis`, which is no service."""
+    assert stack()["services"]["redis"]["networks"]["back"]["aliases"] == ["cache", "prod-redis"]
+    team = copy.deepcopy(TEAM)
+    team["services"]["worker"]["container_name"] = "the-worker"
+    worker = stack(team=team)["services"]["worker"]
+    assert worker["networks"] == {"default": {"aliases": ["the-worker"]}}
+
+
+def test_services_that_do_not_run_are_left_out_of_what_others_depend_on():
+    team = copy.deepcopy(TEAM)
+    team["services"]["debug"] = {"image": "busybox", "profiles": ["debug"]}
+    team["services"]["worker"]["depends_on"]["debug"] = {"condition": "service_started"}
+    team["services"]["redis"]["depends_on"] = ["debug"]
+    made = stack(team=team)["services"]
+    assert set(made) == {"redis", "worker"}
+    assert made["worker"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    assert made["redis"]["depends_on"] == []
 
 
 def test_every_object_carries_the_run():
@@ -57,7 +80,7 @@ def test_nothing_reaches_the_machine_or_another_stack():
     made = stack()
     redis = made["services"]["redis"]
     assert not {"ports", "container_name"} & redis.keys()
-    assert redis["networks"]["back"] == {"aliases": ["cache"]}
+    assert redis["networks"]["back"].keys() == {"aliases"}
     assert all(net["internal"] for net in made["networks"].values())
     assert not any({"external", "name"} & one.keys()
                    for one in (*made["networks"].values(), *made["volumes"].values()))
@@ -70,7 +93,7 @@ def test_services_without_networks_meet_in_the_default_one():
 
 def test_with_ipv6_every_network_has_a_prefix_of_its_own():
     first = stack(6)["networks"]
-    other = isolate(TEAM, run="r1", project="p2", home="shop", ip=6)["networks"]
+    other = isolate(TEAM, run="r1", project="p2", images=IMAGES, ip=6)["networks"]
     prefixes = {net["ipam"]["config"][0]["subnet"] for net in (*first.values(), *other.values())}
     assert len(prefixes) == 4
     assert all(prefix.startswith("fd") and prefix.endswith("::/64") for prefix in prefixes)
