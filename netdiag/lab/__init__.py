@@ -56,8 +56,10 @@ class Lab(Protocol):
         """
         ...
 
-    def comes_back(self, side: Side, code: int) -> bool:
-        """Whether somebody else starts the host's program again, after it ended with that code."""
+    def expects_back(self, side: Side, code: int) -> bool:
+        """Whether somebody else starts the host's program again, after it ended with that code; if
+        so, the lab is ready for it from now on.
+        """
         ...
 
     def returned(self, side: Side) -> str | None:

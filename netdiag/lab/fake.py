@@ -54,7 +54,7 @@ class FakeLab:
     def resident(self, side: Side) -> Child | None:
         return None
 
-    def comes_back(self, side: Side, code: int) -> bool:
+    def expects_back(self, side: Side, code: int) -> bool:
         return False
 
     def returned(self, side: Side) -> str | None:

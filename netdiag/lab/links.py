@@ -104,6 +104,30 @@ def interface_at(index: int) -> Interface | None:
         return next((_told(row) for row in here.get_links() if row["index"] == index), None)
 
 
+def interface_called(name: str) -> Interface | None:
+    """The interface of this namespace with that name; None when there is none (any more)."""
+    try:
+        return interface_at(socket.if_nametoindex(name))
+    except OSError:
+        return None
+
+
+def interface_name(index: int) -> str:
+    """The name of this namespace's interface with that index. Raises OSError."""
+    return socket.if_indextoname(index)
+
+
+def ports_of(index: int, name: str = "") -> frozenset[str]:
+    """The names of the interfaces that are ports of a bridge of this namespace; its own name spares
+    a question. Source: the kernel's Documentation/ABI/testing/sysfs-class-net, brif.
+    """
+    try:
+        bridge = Path("/sys/class/net", name or interface_name(index), "brif")
+        return frozenset(port.name for port in bridge.iterdir())
+    except OSError:
+        return frozenset()
+
+
 def _told(row: Any) -> Interface:  # noqa: ANN401 - pyroute2's message
     return Interface(
         row["index"],

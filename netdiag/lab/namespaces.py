@@ -70,7 +70,7 @@ class NamespaceLab:
     def resident(self, side: Side) -> Child | None:
         return None
 
-    def comes_back(self, side: Side, code: int) -> bool:
+    def expects_back(self, side: Side, code: int) -> bool:
         return False
 
     def returned(self, side: Side) -> str | None:

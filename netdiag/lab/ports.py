@@ -53,7 +53,9 @@ def _leave_out_multicast_reports(port: socket.socket) -> None:
 
 
 def frame_port(cable: int, name: str, undo: ExitStack) -> socket.socket:
-    """A packet socket on one end of the cable: inbound frames, with the kernel's time on each."""
+    """A packet socket on one end of the cable: inbound frames, with the kernel's time on each; with
+    no name it sees none until `bind_port` says where.
+    """
     with inside_network(cable):
         port = undo.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
         _leave_out_multicast_reports(port)
@@ -67,7 +69,8 @@ def frame_port(cable: int, name: str, undo: ExitStack) -> socket.socket:
                 port.setsockopt(socket.SOL_SOCKET, forced, _RECEIVE_BUFFER)
             except PermissionError:
                 port.setsockopt(socket.SOL_SOCKET, plain, _RECEIVE_BUFFER)
-        bind_port(port, name)
+        if name:
+            bind_port(port, name)
     port.setblocking(False)
     return port
 

@@ -65,6 +65,8 @@ class Containers:
     def look_ahead(self, plan: Plan) -> None:
         """Whether every stack of the plan can be brought up, or is there. Raises LabError."""
         engine = connect()
+        for cell in plan.cells if self.attach is not None else ():
+            _leave_as_it_is(cell)
         for services in dict.fromkeys(services_of(cell) for cell in plan.cells):
             if self.attach is None:
                 look_ahead(engine, services)
@@ -116,7 +118,6 @@ class Docked:
         self, attach: str, cell: Cell, files: CellFiles, engine: Engine, undo: ExitStack
     ) -> Ends:
         """A stack that is left as it was when the cell ends."""
-        _leave_as_it_is(cell)
         undo.callback(self._undo_changes, engine)
         undo.callback(_keep_logs, engine, f"{PROJECT}={attach}", files)
         return running(engine, services_of(cell), attach)

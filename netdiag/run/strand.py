@@ -191,7 +191,7 @@ class Strand:
         self._sockets.look_at_all()
         self._ear.changed()
         self._program.ended()
-        if by is None and self._bench.lab.comes_back(CLIENT, code):
+        if by is None and self._bench.lab.expects_back(CLIENT, code):
             self._wait_for_return()
         elif not self._worked and by is None:
             self._ear.useless()

@@ -20,7 +20,7 @@ from netdiag.lab.docker.described import PROJECT
 from netdiag.lab.docker.engine import connect
 from netdiag.lab.docker.letting_in import let_in, listens
 from netdiag.lab.docker.verbs import VERBS
-from netdiag.lab.docker.wiring import Splice, splice
+from netdiag.lab.docker.wiring import Splice, bridge_of, plugged
 from netdiag.lab.links import interface_with, remember
 from netdiag.lab.namespaces import read_sysctl, write_sysctl
 from netdiag.lab.ports import drops_of, sock_diag
@@ -111,7 +111,10 @@ class DockerLab:
         if row.undo:
             self._undoing.before(row.undo, None, container=container.id, network=place.name,
                                  aliases=list(place.aliases))
+        if row.joins and side == CLIENT:
+            self._wiring.watch()
         row.act(connect(), container, place)
+        self._wiring.rest()
 
     def settle(self, side: Side, verb: str) -> str:
         row, inside = VERBS[verb], self._ends[side]
@@ -124,11 +127,14 @@ class DockerLab:
         if row.joins:
             self._places[side] = container.networks[before.name]
             if side == CLIENT:
-                self._wiring.again(inside, self.address(CLIENT))
+                self._wiring.join(inside, self.address(CLIENT))
         return told
 
-    def comes_back(self, side: Side, code: int) -> bool:
-        return self._ends[side].container.comes_back(code)
+    def expects_back(self, side: Side, code: int) -> bool:
+        back = self._ends[side].container.comes_back(code)
+        if back and side == CLIENT:
+            self._wiring.watch()
+        return back
 
     def returned(self, side: Side) -> str | None:
         held = self._ends[side]
@@ -191,14 +197,20 @@ def _one(
     wishes: Wishes,
     undo: tuple[Undoing, ExitStack],
 ) -> DockerLab:
+    """The lab of one client; a client that does not run yet is started when the cable is there."""
     undoing, stack = undo
-    near = Inside(client, stack)
-    places = meeting(client, far.container, wishes.family)
     cable = new_network_namespace()
     stack.callback(os.close, cable)
-    wiring = splice(
-        near, places[CLIENT].address(wishes.family), cable=cable, undoing=undoing, undo=stack
-    )
+    net = common(client, far.container, wishes.family)
+    bridge = bridge_of(far, far.container.networks[net].address(wishes.family))
+    wiring = plugged(bridge, cable=cable, undoing=undoing, undo=stack)
+    if not client.running:
+        wiring.watch()
+        engine.start(client)
+        client = engine.inspect(client.id)
+    near = Inside(client, stack)
+    places = meeting(client, far.container, wishes.family)
+    wiring.join(near, places[CLIENT].address(wishes.family))
     _set_all(near, wishes.sysctls.get("client", {}), undoing)
     if wishes.pinned:
         _pin(near, places[CLIENT], places[SERVER], wishes.family, undoing)
@@ -206,20 +218,26 @@ def _one(
     return DockerLab(engine, (near, far), places, wiring, wishes, undoing)
 
 
-def meeting(
-    client: Container, server: Container, family: int
-) -> tuple[Attachment, Attachment]:
-    """The network in which two containers meet, as each one's place in it: of several the first by
-    name. Raises LabError when they never meet.
+def common(client: Container, server: Container, family: int) -> str:
+    """The network in which two containers meet, by name: of several the first. A client that does
+    not run yet has no addresses. Raises LabError when they never meet.
     """
     for name in sorted(client.networks.keys() & server.networks.keys()):
-        places = client.networks[name], server.networks[name]
-        if all(place.address(family) for place in places):
-            return places
+        ends = (server, client) if client.running else (server,)
+        if all(one.networks[name].address(family) for one in ends):
+            return name
     raise LabError(
         f"{client.service or client.name} and {server.service or server.name} have no network with "
         f"IPv{family} addresses in common; give them one in the compose file"
     )
+
+
+def meeting(
+    client: Container, server: Container, family: int
+) -> tuple[Attachment, Attachment]:
+    """Each one's place in the network in which two running containers meet. Raises LabError."""
+    name = common(client, server, family)
+    return client.networks[name], server.networks[name]
 
 
 def _pin(

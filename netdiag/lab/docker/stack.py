@@ -46,8 +46,9 @@ class Services:
 def bring_up(
     engine: Engine, services: Services, *, run: str, name: str, into: Path, ip: int
 ) -> Ends:
-    """Bring the whole stack up as project `name` of this run; the clients' containers and the
-    server's. `into` is where the file that is brought up is kept. Raises LabError.
+    """Bring the whole stack up as project `name` of this run; the clients' containers, which are
+    made and not started yet, and the server's. `into` is where the file that is brought up is kept.
+    Raises LabError.
     """
     file = services.compose
     config, start = _chosen(services)
@@ -64,12 +65,9 @@ def bring_up(
         project.up(start.then, alone=True)
         healthy(engine, labels, start.then, patience=_PATIENCE)
     clients = _of(engine, labels, services.client)
-    for client in clients:
-        engine.start(client)
-    return (
-        _of(engine, labels, services.client)[: services.clients],
-        _of(engine, labels, services.server)[0],
-    )
+    for replica in clients[services.clients :]:  # nobody watches these
+        engine.start(replica)
+    return clients[: services.clients], _of(engine, labels, services.server)[0]
 
 
 def look_ahead(engine: Engine, services: Services) -> None:
@@ -110,6 +108,11 @@ def _images(
 def running(engine: Engine, services: Services, project: str) -> Ends:
     """The containers of a stack that somebody else brought up. Raises LabError."""
     labels = (f"{PROJECT}={project}",)
+    if not engine.containers(*labels):
+        raise LabError(
+            f"--attach {project}: no compose project of that name has containers here; "
+            "`docker ps --all` shows what there is"
+        )
     clients = _of(engine, labels, services.client)
     if len(clients) < services.clients:
         raise LabError(
@@ -122,9 +125,10 @@ def running(engine: Engine, services: Services, project: str) -> Ends:
 def _of(engine: Engine, labels: Sequence[str], service: str) -> tuple[Container, ...]:
     found = tuple(one for one in engine.containers(*labels) if one.service == service)
     if not found:
+        there = sorted({one.service for one in engine.containers(*labels)})
         raise LabError(
-            f"no container of a service {service!a} is there ({labels[-1]}); "
-            "see `docker ps --all`, and the scenario's lab.client and lab.server"
+            f"no container of a service {service!a} is there, only of {', '.join(there)}; "
+            "see the scenario's lab.client and lab.server"
         )
     return found
 

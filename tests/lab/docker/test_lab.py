@@ -196,11 +196,17 @@ def test_an_attached_stack_is_left_as_it_was(home, end):
         subprocess.run([*compose, "down"], check=True, capture_output=True)
 
 
-def test_what_an_attached_stack_would_not_get_back_is_refused(home):
+@pytest.mark.parametrize(("more", "sentence"), [
+    ("server: {config: {tcp-keepalive: 6}}\n", "would change the attached stack's server"),
+    ("", "no compose project of that name has containers here"),
+])
+def test_a_stack_that_cannot_be_attached_to_is_refused_before_anything_starts(home, more, sentence):
     engine_or_skip("redis", "redis-py")
-    text = SHORT + "server: {config: {tcp-keepalive: 6}}\n"
-    (cell,) = run(home, text, "--attach", "nosuchproject").values()
-    assert "would change the attached stack's server" in cell["unknown"][0]
+    done = home.run("run", home.write(SHORT + more), "--out", home.out, "--lab", "docker",
+                    "--attach", "nosuchproject")
+    assert done.code == 3
+    assert sentence in done.err
+    assert not list(home.out.glob("*/*"))
 
 
 def test_somebody_elses_compose_file_runs_unchanged_and_its_worker_consumes_again(home):
@@ -219,3 +225,60 @@ def test_docker_faults_need_the_docker_lab(home):
     done = home.record(VERBS, "--only", "pause", "--lab", "namespaces")
     assert done.code == 64
     assert "run it with --lab docker" in done.err
+
+
+HABITS = """
+services:
+  redis:
+    image: netdiag/redis
+    container_name: the-broker
+    command: sh -c 'redis-server --port 6400 --requirepass "s3cret" --bind 0.0.0.0'
+    ports: ["6379:6400"]
+  worker:
+    image: netdiag/redis
+    restart: always
+    user: nobody
+    entrypoint: [timeout, "4"]
+    command: [redis-cli, -h, the-broker, -p, "6400", -a, s3cret, BRPOP, jobs, "0"]
+    depends_on: [redis]
+  shell:
+    image: netdiag/redis
+    command: [sleep, infinity]
+    depends_on: [worker]
+  tests:
+    image: no-such-image
+    profiles: [ci]
+"""
+QUICK = """
+name: habits
+lab: {compose: team.yml, client: worker}
+client: {kind: service}
+workload:
+  key: jobs
+  produce:
+    - {at: {event: healed, after: 1s}, count: 2, rate: 1/s, by: {service: shell, run:
+       'redis-cli -h the-broker -p 6400 -a s3cret LPUSH jobs task-$$'}}
+faults: [{name: cut, at: blocked, do: blackhole, for: 7s}]
+expect: {recovered_within: 10s}
+duration: 15s
+"""
+
+
+def test_a_worker_that_dials_at_once_and_is_started_again_meets_the_cable_every_time(home):
+    """A broker found by its container's name, another port, a password, a restart policy, a
+    service behind the client's, a profile that nobody asked for.
+    """
+    engine_or_skip("redis")
+    before = listing()
+    (home.root / "team.yml").write_text(HABITS)
+    (cell,) = run(home, QUICK).values()
+    assert cell["outcome"] == "PASS", (cell["unknown"], cell["verdicts"])
+    shown = [entry["text"] for entry in cell["timeline"] if entry["lane"] == "client.kernel"]
+    assert shown[0].startswith("SYN"), "the cable was there before the first dial"
+    taken = cell["faults"][0]["taken"]
+    assert any(word in taken for word in ("client syn", "not tcp")), \
+        "it was started again behind the cut, and dialled in vain"
+    again = [entry for entry in cell["timeline"] if "its restart policy" in entry["reason"]]
+    assert again, "its end and its return are told"
+    assert any(one["fate"] in ("delivered", "late") for one in cell["messages"])
+    assert unchanged(before)
