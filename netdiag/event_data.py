@@ -89,7 +89,9 @@ FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
     "requeue": {"id": _TEXT, "idle": _SECONDS},
     "left": {
         "ids": _LIST, "processing": _LIST, "pending": _LIST, "ungrouped": _LIST, "executed": _LIST,
+        "unacked": _LIST,
     },
+    "make": {"number": _NUMBER, "service": _TEXT, "code": _NUMBER, "reason": _TEXT},
     "client_list": {"clients": _LIST},
     "refused": {"asked": _TEXT, "reason": _TEXT},
     "backlog": {"length": _NUMBER, "key": _TEXT},
