@@ -61,7 +61,7 @@ _SOCKET: Final[Mapping[str, Kinds]] = {
 _FAULT: Final[Mapping[str, Kinds]] = {
     "fault": _TEXT, "edge": _TEXT, "stage": _TEXT, "verb": _TEXT, "trigger": _TEXT,
     "reason": _TEXT, "packet": _or_null(_NUMBER), "at": _or_null(_NUMBER), "taken": _OBJECT,
-    "injected": _NUMBER, "why_not": _or_null(_TEXT), "unhealed": _or_null(_TEXT),
+    "injected": _NUMBER, "lasts": _FLAG, "why_not": _or_null(_TEXT), "unhealed": _or_null(_TEXT),
 }  # fmt: skip
 _PROGRAM: Final[Mapping[str, Kinds]] = {
     "fault": _TEXT, "signal": _TEXT, "verb": _TEXT, "state": _TEXT, "reason": _TEXT,

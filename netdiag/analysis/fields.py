@@ -61,6 +61,7 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "why_not": "Why it never took effect, as far as the cable can tell.",
         "acts": "What was seen to happen to a program, one sentence each.",
         "undone": "What should have happened to a program and did not.",
+        "lasts": "It goes on until it heals; false: it is over at once, such as a reset.",
         "unhealed": "Why the trigger of its `heal` was never met; null: it was, or there is none.",
     },
     "Reach": {

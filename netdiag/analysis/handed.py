@@ -104,7 +104,8 @@ class Handed:
     def to_a_zombie(self, reply: Reply) -> bool:
         """Whether nobody could be reached behind the connection before the reply was written."""
         if reply.taken:
-            return any(_stood(fault, reply.left) for fault in self._faults if fault.taken)
+            t = reply.left
+            return any(fault.active(t, t) for fault in self._faults if fault.taken)
         left = self._left_alone(reply.client)
         return left is not None and left < reply.left
 
@@ -120,12 +121,8 @@ class Handed:
 
     def late(self, pushed: int, arrived: int) -> bool:
         """Whether what was pushed then was there late, and a fault was active meanwhile."""
-        return arrived - pushed > SOON and any(
-            fault.began_ns is not None
-            and fault.began_ns < arrived
-            and (fault.healed_ns is None or fault.healed_ns > pushed)
-            for fault in self._faults
-        )
+        waited = arrived - pushed > SOON
+        return waited and any(fault.active(pushed, arrived) for fault in self._faults)
 
     def ended_after(self, got: Event) -> bool:
         """Whether the program that received it has ended since, where programs say when they have
@@ -152,15 +149,6 @@ class Handed:
         """When the server's program ended after `t`, with all it held in memory."""
         ends = (one.t for one in self._moments.of("server.app", "exit") if one.t >= t)
         return next(ends, None)
-
-
-def _stood(fault: FaultEffect, t: int) -> bool:
-    """Whether a fault was active before `t` and at `t`: the packet that begins one is not hit."""
-    return (
-        fault.began_ns is not None
-        and fault.began_ns < t
-        and (fault.healed_ns is None or fault.healed_ns > t)
-    )
 
 
 def _times(count: int) -> str:

@@ -70,7 +70,7 @@ class FaultEffect:
     """What became of one fault: when it began and healed (absolute ns too), and what it touched.
 
     acts: what was seen to happen to a program; undone: what should have and was not; unhealed: why
-    its `heal` was not met.
+    its `heal` was not met; lasts: it goes on until it heals, instead of being over at once.
     """
 
     name: str
@@ -87,6 +87,14 @@ class FaultEffect:
     acts: tuple[str, ...] = ()
     undone: str | None = None
     unhealed: str | None = None
+    lasts: bool = True
+
+    def active(self, start: int, end: int) -> bool:
+        """Whether it was active at some time after `start` and before `end` (ns); a packet that
+        begins it is not hit by it.
+        """
+        over = self.healed_ns if self.lasts else self.began_ns
+        return self.began_ns is not None and self.began_ns < end and (over is None or over > start)
 
     @property
     def touched(self) -> int:

@@ -120,6 +120,7 @@ def _effect(
         injected=injected if isinstance(injected, int) else 0,
         why_not=_text(summary.get("why_not")),
         unhealed=_text(summary.get("unhealed")),
+        lasts=told.get("lasts") is not False,
     )
 
 

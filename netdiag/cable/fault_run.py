@@ -212,6 +212,7 @@ class FaultRun:
                     "trigger": words,
                     "packet": packet if packet is not None else number,
                     "at": t,
+                    "lasts": self.fault.lasts,
                 },
             )
 
@@ -231,6 +232,7 @@ class FaultRun:
             "stage": self.stage.value,
             "taken": dict(self._taken),
             "injected": self.made,
+            "lasts": self.fault.lasts,
             "why_not": None if self.began else why_not,
             "unhealed": why_not if self.began else None,
         }

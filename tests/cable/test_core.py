@@ -353,6 +353,7 @@ def test_what_began_is_told_with_its_time_its_packet_and_its_words():
         "trigger": "blocked",
         "packet": 9,
         "at": met,
+        "lasts": True,
     }
     assert (ended.data["trigger"], ended.data["packet"]) == ("for 1.5 s", None)
     assert ended.data["at"] == met + 3 * SECOND // 2
@@ -444,6 +445,7 @@ def test_the_summary_counts_what_each_fault_took_by_sender_and_label():
         "stage": "over",
         "taken": {"client data": 1, "client retransmission": 1, "not tcp": 1, "server fin": 1},
         "injected": 0,
+        "lasts": True,
         "why_not": None,
         "unhealed": None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -88,6 +89,8 @@ def test_the_cable_is_broken_from_the_fault_until_it_heals() -> None:
     broken = [row.broken for row in rows_of(entries, [cut(healed=20.0)])]
     assert broken == [False, True, True, False]
     assert rows_of(entries, [cut(healed=None)])[-1].broken
+    at_once = replace(cut(healed=None), lasts=False)
+    assert [row.broken for row in rows_of(entries, [at_once])] == [False, True, False, False]
 
 
 @given(st.lists(st.sampled_from("aab")), st.integers(1, 4))
