@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from netdiag.errors import NetdiagError, ScenarioError
-from netdiag.process import Child, fork
+from netdiag.process import Child, fork, how_it_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from netdiag.analysis import Analysis
     from netdiag.analysis.model import CellAnalysis
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Run = Callable[[Plan, Wishes], RunResult]
 
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
+_TOO_EARLY: Final = "interrupted before the run began"
 _ORDER: Final = ("FAIL", "not run", "UNKNOWN", "PASS")
 _CODES: Final = {"FAIL": 1, "not run": 3, "UNKNOWN": 2, "PASS": 0}
 
@@ -69,20 +71,28 @@ def read_all(paths: Sequence[Path], plan_of: Callable[[Path], Plan]) -> list[Pla
 
 def run_all(plans: Sequence[Plan], wishes: Wishes, run: Run) -> list[Result]:
     """Run the plans, `wishes.jobs` cells at a time in all, and say of each what became of it as
-    soon as it has ended; the results are in the order of the plans.
+    soon as it has ended; the results are in the order of the plans. Once a signal has come no other
+    is begun, and every result says so.
     """
     waiting = list(reversed(plans))
     running: dict[int, _Running] = {}
     results: dict[int, Result] = {}
     free = wishes.jobs
-    with _passing_on(running):
-        while waiting or running:
-            while waiting and (not running or free >= min(len(waiting[-1].cells), wishes.jobs)):
+    with _passing_on(running) as stopped:
+        while running or (waiting and not stopped):
+            while (
+                waiting
+                and not stopped
+                and (not running or free >= min(len(waiting[-1].cells), wishes.jobs))
+            ):
                 plan = waiting.pop()
                 share = max(1, min(len(plan.cells), free))
                 free -= share
-                one = _Running(plan, replace(wishes, jobs=share, quiet=True), run)
-                running[one.reading] = one
+                with _held_back() as before:
+                    one = _Running(plan, replace(wishes, jobs=share, quiet=True), run, before)
+                    running[one.reading] = one
+                    if stopped:
+                        one.child.kill(stopped[0])
             for fd in select.select(list(running), [], [])[0]:
                 if running[fd].listen():
                     continue
@@ -93,37 +103,66 @@ def run_all(plans: Sequence[Plan], wishes: Wishes, run: Run) -> list[Result]:
                     waiting.clear()
                 if not wishes.quiet:
                     _say(result)
-    return [results[id(plan)] for plan in plans if id(plan) in results]
+    found = [results[id(plan)] for plan in plans if id(plan) in results]
+    return [replace(one, stopped=one.stopped or stopped[0]) if stopped else one for one in found]
 
 
 @contextlib.contextmanager
-def _passing_on(running: dict[int, _Running]) -> Iterator[None]:
-    """While scenarios run, a signal that should end us ends them, and we tell what they found."""
+def _passing_on(running: dict[int, _Running]) -> Iterator[list[int]]:
+    """While scenarios run, a signal that should end us ends them, and we tell what they found; it
+    is in the list then. A second one ends us at once.
+    """
+    stopped: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
+        if stopped:
+            os.write(2, b"netdiag: interrupted twice; what was recorded is kept\n")
+            os._exit(128 + number)
+        stopped.append(number)
         for one in list(running.values()):
             one.child.kill(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in _heeded()}
     try:
-        yield
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
+def _heeded() -> list[signal.Signals]:
+    """Who ignores them (nohup, or a job of a script) goes on doing so."""
+    return [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[Collection[int]]:
+    """These signals come later: a child is either not begun when one does, or is told of it. Gives
+    those that were held back before.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Running:
     """A scenario that runs in a child of ours."""
 
-    def __init__(self, plan: Plan, wishes: Wishes, run: Run) -> None:
+    def __init__(
+        self, plan: Plan, wishes: Wishes, run: Run, signals: Collection[int] = ()
+    ) -> None:
+        """`signals`: those that stay held back in it."""
         self.plan = plan
         self.share = wishes.jobs
         self.reading, writing = os.pipe2(os.O_CLOEXEC)
         self._said = bytearray()
 
         def main() -> int:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _heeded():
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
             with os.fdopen(writing, "w", encoding="utf-8") as telling:
                 json.dump(_one(plan, wishes, run), telling)
             return 0
@@ -143,7 +182,9 @@ class _Running:
         code = self.child.wait()
         os.close(self.child.pidfd)
         if not self._said:
-            return Result(self.plan.scenario, "not run", f"netdiag itself ended, code {code}", ())
+            stopped = -code if -code in _STOPS else None
+            why = f"netdiag itself ended ({how_it_ended(code)})" if stopped is None else _TOO_EARLY
+            return Result(self.plan.scenario, "not run", why, (), stopped=stopped)
         said: dict[str, Any] = json.loads(self._said)
         told = {key: tuple(said[key]) for key in ("lines", "aside")}
         return Result(**{**said, **told})
@@ -155,6 +196,8 @@ def _one(plan: Plan, wishes: Wishes, run: Run) -> dict[str, Any]:
 
     try:
         done = run(plan, wishes)
+        for number in _STOPS:  # what was recorded is shown
+            signal.signal(number, signal.SIG_IGN)
         analysis = analysed(done.recording, fresh=True)
         worse = [] if wishes.baseline is None else _worse(wishes.baseline, analysis)
     except NetdiagError as err:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from netdiag.cli.several import Result, show_json
 from netdiag.errors import ScenarioError
 from netdiag.scenario import expand, find_all, load
 from netdiag.scenario.shelf import shelf
-from tests.run.running import Home, why_no_lab
+from tests.run.running import Home, ended, until, why_no_lab
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +110,37 @@ def test_what_is_unknown_in_one_of_several_passes_when_it_is_allowed_and_is_name
     assert done.err.splitlines() == [
         "netdiag: WARNING: nothing is known of 1 of 2 scenarios (missed), and --allow-unknown lets "
         "them pass"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+@pytest.mark.parametrize("early", [True, False], ids=["before it has begun", "when it records"])
+def test_when_we_are_stopped_no_other_is_begun(
+    home: Home, number: int, code: int, early: bool
+) -> None:
+    for name in ("one", "two", "three"):
+        write(home, name)
+    with home.start("run", "mine", "--jobs", "1", "--out", home.out) as process:
+        assert until(lambda: len(home.processes()) > 1, 20)
+        assert early or until(lambda: any(home.out.glob("*/20*/cells/*")), 20)
+        process.send_signal(number)
+        done = ended(process)
+    assert done.code == code, done.out + done.err
+    assert done.out.rstrip().endswith(", 2 not begun)")
+    assert len(list(home.out.glob("*"))) <= 1
+    assert early or "1 cell" in done.out
+
+
+def test_who_asks_twice_is_heeded_at_once(home: Home) -> None:
+    write(home, "one")
+    with home.start("run", "mine", "mine/one.yaml", "brpop-zombie", "--out", home.out) as process:
+        assert until(lambda: any(home.out.glob("brpop*/20*/cells/*")), 20)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        done = ended(process)
+    assert done.code in {130, 143}
+    assert until(lambda: not home.processes(), 5)
 
 
 def test_what_was_not_begun_is_named_too(
