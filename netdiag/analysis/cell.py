@@ -6,7 +6,9 @@ crashed.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from errno import errorcode
 from typing import TYPE_CHECKING
 
 from netdiag.analysis import client as application
@@ -156,6 +158,8 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
         backlog=full,
+        origin=_counted_from(evidence, origin, began),
+        errors=_error_counts(moments),
     )
 
 
@@ -163,6 +167,23 @@ def _version(moments: Moments) -> str | None:
     start = moments.first("client.app", "start")
     version = start.data.get("version") if start is not None else None
     return version if isinstance(version, str) else None
+
+
+def _counted_from(evidence: Evidence, origin: int, own: int | None) -> str:
+    """What the cell's times count from; `own`: when the first fault of this client began (ns)."""
+    if own == origin:
+        return "the fault"
+    others = any(fault.began_ns == origin for fault in faults_of(evidence.events, origin))
+    return "the fault of another client" if others else "the client's first packet"
+
+
+def _error_counts(moments: Moments) -> dict[str, int]:
+    """The application's errors by their names, in the order of their first coming."""
+    names = (
+        " ".join(filter(None, (name, "" if number is None else errorcode.get(number, str(number)))))
+        for name, number in _errors(moments, None)
+    )
+    return dict(Counter(names))
 
 
 def _errors(moments: Moments, began: int | None) -> tuple[tuple[str, int | None], ...]:

@@ -146,13 +146,8 @@ class _Story:
             owed = f"; its acknowledgement never came, so it is {_STUCK[way.places[0]]}"
         if not late:
             return "delivered", f"received {self.receipts(way.got)}{owed}"
-        how = "it waited in the queue"
-        if way.requeued:
-            how = f"it was given back {self.at(way.requeued[0].t)}"
-        elif way.replies:
-            how = f"its reply was sent {_times(way.replies[-1].sent)}"
         waited = (got.t - way.pushed) / 1e9
-        return "late", f"received {waited:.2f} s after its pushing; {how}{owed}"
+        return "late", f"received {waited:.2f} s after its pushing; {_why_late(self, way)}{owed}"
 
     def stuck(self, way: Way) -> Told | None:
         if not way.places:
@@ -288,6 +283,26 @@ _CHANNEL: Final[_Rules] = (
     _Story.gone,
 )
 _REQUEST: Final[_Rules] = (_Story.shared, _Story.executed, _Story.received, _Story.unanswered)
+
+
+def _why_late(story: _Story, way: Way) -> str:
+    """Where a message spent most of its time: the queue, the wire, or its client's host."""
+    if way.requeued:
+        return f"it was given back {story.at(way.requeued[0].t)}"
+    got = way.got[-1]
+    reply = next((one for one in reversed(way.replies) if one.left <= got.t), None)
+    if reply is None:
+        return "it waited in the queue"
+    arrived = min(got.t, reply.arrived if reply.arrived is not None else got.t)
+    spent = {
+        "it waited in the queue for {:.2f} s": reply.left - way.pushed,
+        f"its reply was sent {_times(reply.sent)}, and was under way for {{:.2f}} s": (
+            arrived - reply.left
+        ),
+        "it lay in its client's host for {:.2f} s": got.t - arrived,
+    }
+    how = max(spent, key=lambda words: spent[words])
+    return how.format(spent[how] / 1e9)
 
 
 def _times(count: int) -> str:

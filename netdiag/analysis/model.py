@@ -266,6 +266,8 @@ class CellAnalysis:
     verdicts: tuple[Verdict, ...] = ()
     timeline: tuple[Entry, ...] = ()
     backlog: Backlog | None = None
+    origin: str = "the fault"
+    errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def surprises(self) -> tuple[Predicted, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netdiag.report.fates import fates
-from netdiag.report.words import count, errno_name, moment, plain, span
+from netdiag.report.words import count, errno_name, listed, moment, plain, span
 
 if TYPE_CHECKING:
     from netdiag.analysis.model import CellAnalysis, FaultEffect, Notice
@@ -26,7 +26,8 @@ def _noticing(cell: CellAnalysis) -> str:
         when = _after(cell.noticed.t) if cell.faults else f"at {moment(cell.noticed.t)}"
         return f"noticed {when}: {how(cell.noticed)}"
     if not cell.faults:
-        return "no fault, and no error"
+        elsewhere = "of another client" in cell.origin
+        return f"no fault{' of its own' if elsewhere else ''}, {_errors(cell)}"
     if all(fault.began is None for fault in cell.faults):
         return f"no fault took effect: {_why_not(cell.faults)}"
     if cell.recovered is not None:
@@ -37,6 +38,14 @@ def _noticing(cell: CellAnalysis) -> str:
         if zombie.side == "client"
     ][:1]
     return ", while ".join([": ".join(["never noticed", *_asleep(cell)]), *forgot])
+
+
+def _errors(cell: CellAnalysis) -> str:
+    """`and no error`, `but 3 errors: 2 TimeoutError and 1 ConnectionError ECONNRESET`."""
+    if not cell.errors:
+        return "and no error"
+    parts = listed([f"{number} {plain(name)}" for name, number in cell.errors.items()])
+    return f"but {count(sum(cell.errors.values()), 'error')}: {parts}"
 
 
 def _asleep(cell: CellAnalysis) -> list[str]:

@@ -79,8 +79,7 @@ def _cell(cell: CellView, ink: Ink) -> Iterator[RenderableType]:
     if cell.rows:
         routine = count(cell.routine, "routine line")
         left_out = f"; {routine} left out" if cell.routine else ""
-        since = "the fault" if cell.faulted else "the client's first packet"
-        title = f"Timeline (times since {since}{left_out})"
+        title = f"Timeline (times since {cell.since}{left_out})"
         yield from _block(title, timeline_table(cell.rows, ink), ink)
     if cell.timers:
         title = "Which kernel timer owned each socket"

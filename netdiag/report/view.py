@@ -97,7 +97,7 @@ class VerdictView:
 class CellView:
     """One cell, ready to be drawn; empty tuples are blocks with nothing to say.
 
-    faulted: a fault took effect, so times count from it; routine: how many lines are left out.
+    since: what times count from; routine: how many lines are left out.
     """
 
     id: str
@@ -107,7 +107,7 @@ class CellView:
     unknown: tuple[str, ...]
     length: float
     faults: tuple[FaultView, ...]
-    faulted: bool
+    since: str
     observed_at: str
     observations: tuple[Observation, ...]
     rows: tuple[Row, ...]
@@ -169,7 +169,7 @@ def _cell(cell: CellAnalysis) -> CellView:
         unknown=tuple(map(plain, cell.unknown)),
         length=cell.length,
         faults=tuple(map(_fault, cell.faults)),
-        faulted=any(fault.began is not None for fault in cell.faults),
+        since=plain(cell.origin),
         observed_at=plain(cell.beliefs_at),
         observations=_observations(cell),
         rows=rows_of(cell.timeline, cell.faults),

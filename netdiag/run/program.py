@@ -139,6 +139,7 @@ class Program:
             limit = _LEAVES if name in _ASK_TO_END else _REACTS
             until = time.monotonic_ns() + limit
             self._blamed.append(_Blame(fault, signal.Signals[name], until))
+        began = time.monotonic_ns()
         try:
             os.killpg(self.child.pid, signal.Signals[name])
         except OSError as err:
@@ -156,6 +157,7 @@ class Program:
             "signal",
             "ok",
             {"fault": fault, "signal": name, "pid": self.child.pid, "state": state},
+            t=began if name == "SIGCONT" else None,  # before whatever it does, thawed
         )
 
     def _effect(self, name: str) -> str:

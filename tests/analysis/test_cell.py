@@ -341,3 +341,16 @@ def test_the_schema_is_a_schema_and_describes_every_field() -> None:
     for name, one in classes.items():
         if name != Analysis.__name__:
             assert all(field["description"] for field in one["properties"].values())
+
+
+@pytest.mark.parametrize(("name", "cell_id", "origin", "errors"), [
+    param("healthy", "hasty", "the client's first packet", {"TimeoutError": 1}, id="no fault"),
+    param("healthy", "patient", "the client's first packet", {}, id="no error"),
+    param("brpop-zombie", "keepalive", "the fault", {"TimeoutError ETIMEDOUT": 1,
+                                                     "TimeoutError": 2}, id="a fault"),
+])
+def test_it_says_what_its_times_count_from_and_which_errors_there_were(
+    name: str, cell_id: str, origin: str, errors: dict[str, int]
+) -> None:
+    cell = next(cell for cell in analysed(name).cells if cell.id == cell_id)
+    assert (cell.origin, cell.errors) == (origin, errors)

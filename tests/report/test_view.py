@@ -43,6 +43,11 @@ def unharmed() -> CellAnalysis:
           "never noticed, and the same connection went on; consumed a message 428 ms after healing",
           id="healed in time"),
     param(unharmed(), "no fault, and no error", id="no fault"),
+    param(replace(unharmed(), errors={"TimeoutError": 2, "ConnectionError ECONNRESET": 1}),
+          "no fault, but 3 errors: 2 TimeoutError and 1 ConnectionError ECONNRESET",
+          id="errors on a healthy network"),
+    param(replace(unharmed(), origin="the fault of another client"),
+          "no fault of its own, and no error", id="another client's fault"),
     param(replace(unharmed(), noticed=Notice(1.5, "the client ended with code 1", "its end")),
           "noticed at +1.50 s: the client ended with code 1 (its end)", id="error without a fault"),
 ])
