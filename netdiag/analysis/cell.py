@@ -174,7 +174,7 @@ def _counted_from(evidence: Evidence, origin: int, own: int | None) -> str:
     if own == origin:
         return "the fault"
     others = any(fault.began_ns == origin for fault in faults_of(evidence.events, origin))
-    return "the fault of another client" if others else "the client's first packet"
+    return "the fault at another client's cable" if others else "the client's first packet"
 
 
 def _error_counts(moments: Moments) -> dict[str, int]:

@@ -38,8 +38,8 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "verdicts": "One for each expectation, in the scenario's order.",
         "timeline": "Everything that happened, in the order of time.",
         "backlog": "How full a queue was that a service empties; null: nobody looked.",
-        "origin": "What times count from: the fault, the fault of another client, or the client's "
-        "first packet.",
+        "origin": "What times count from: the fault, the fault at another client's cable, or the "
+        "client's first packet.",
         "errors": "What the application saw in the whole cell (`TimeoutError ETIMEDOUT`) -> how "
         "often.",
     },

@@ -215,7 +215,9 @@ class _Story:
             return "duplicated", f"received {len(way.got)} times: {self.receipts(way.got)}"
         if not deaf:
             return None
-        counted = "" if way.listeners is None else f"the server counted {way.listeners} listeners; "
+        number = way.listeners
+        heard = "1 listener" if number == 1 else f"{number} listeners"
+        counted = "" if number is None else f"the server counted {heard}; "
         return self._unheard(way, deaf, counted)
 
     def _unheard(self, way: Way, deaf: list[str], counted: str) -> Told:

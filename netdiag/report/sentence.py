@@ -26,8 +26,11 @@ def _noticing(cell: CellAnalysis) -> str:
         when = _after(cell.noticed.t) if cell.faults else f"at {moment(cell.noticed.t)}"
         return f"noticed {when}: {how(cell.noticed)}"
     if not cell.faults:
-        elsewhere = "of another client" in cell.origin
+        elsewhere = "another client" in cell.origin
         return f"no fault{' of its own' if elsewhere else ''}, {_errors(cell)}"
+    ended = _ended(cell.faults)
+    if ended:
+        return ended
     if all(fault.began is None for fault in cell.faults):
         return f"no fault took effect: {_why_not(cell.faults)}"
     if cell.recovered is not None:
@@ -38,6 +41,15 @@ def _noticing(cell: CellAnalysis) -> str:
         if zombie.side == "client"
     ][:1]
     return ", while ".join([": ".join(["never noticed", *_asleep(cell)]), *forgot])
+
+
+def _ended(faults: tuple[FaultEffect, ...]) -> str:
+    """Of a client that could notice nothing, because the fault was its own end."""
+    for fault in faults:
+        if fault.verb.endswith("the client") and any("ended: " in act for act in fault.acts):
+            again = ", and it was started again" if len(fault.acts) > 1 else ""
+            return f"the fault ended the client itself{again}"
+    return ""
 
 
 def _errors(cell: CellAnalysis) -> str:
@@ -53,7 +65,8 @@ def _asleep(cell: CellAnalysis) -> list[str]:
     for belief in cell.beliefs:
         if "application" in belief.who:
             long = "" if belief.since is None else f" for {span(cell.length - belief.since)}"
-            return [f"{plain(belief.text)}{long}"]
+            what, comma, where = plain(belief.text).partition(",")
+            return [f"{what}{long}{comma}{where}"]
     return []
 
 

@@ -107,7 +107,7 @@ def rows_of(entries: Sequence[Entry], faults: Sequence[FaultEffect] = ()) -> tup
     def broken(t: float) -> bool:
         return any(
             fault.began is not None
-            and not fault.acts  # it happened to a program, and the cable was whole
+            and not (fault.acts or fault.undone)  # of a program; the cable was whole
             and (fault.began <= t if fault.lasts else fault.began == t)
             and (fault.healed is None or t < fault.healed)
             for fault in faults

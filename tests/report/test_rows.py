@@ -91,6 +91,8 @@ def test_the_cable_is_broken_from_the_fault_until_it_heals() -> None:
     assert rows_of(entries, [cut(healed=None)])[-1].broken
     at_once = replace(cut(healed=None), lasts=False)
     assert [row.broken for row in rows_of(entries, [at_once])] == [False, True, False, False]
+    for over in ({"acts": ("SIGSTOP: T (stopped)",)}, {"undone": "SIGPIPE: no"}):
+        assert not any(row.broken for row in rows_of(entries, [replace(cut(healed=None), **over)]))
 
 
 @given(st.lists(st.sampled_from("aab")), st.integers(1, 4))
