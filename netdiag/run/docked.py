@@ -147,7 +147,7 @@ def services_of(cell: Cell) -> Services:
     lab = cell.lab
     file = compose_file(lab.compose or _COMPOSE.get(cell.client.kind, _COMPOSE["redis-py"]))
     makers = {entry.by.service: None for entry in cell.workload.produce if entry.by is not None}
-    return Services(file, lab.client, lab.server, len(cell.clients), tuple(makers))
+    return Services(file, lab.client, lab.server, len(cell.clients), tuple(makers), lab.without)
 
 
 def _keep_logs(engine: Engine, label: str, files: CellFiles) -> None:

@@ -226,3 +226,5 @@ class LabSettings:
     """--lab docker: the service at whose containers the cables are."""
     server: Annotated[str, Written(_service, {"type": "string"})] = "redis"
     """--lab docker: the service that is the server."""
+    without: tuple[Annotated[str, Written(_service, {"type": "string"})], ...] = ()
+    """--lab docker: services of the compose file that the experiment does not need."""

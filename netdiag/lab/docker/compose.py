@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 300  # s; it may build an image
 _NO_IMAGE: Final = ("No such image", "not found", "pull access denied", "registry")
+_OURS: Final = "see `netdiag image build`"
+_THEIRS: Final = "pull the image, build it, or leave the service out with lab.without"
 _INSTALL: Final = "`apt-get install docker-compose`"
 
 
@@ -114,4 +116,4 @@ def _last_words(text: str) -> str:
     if not any(word in said for word in _NO_IMAGE):
         return said
     ours = "netdiag/" in text
-    return f"{said}; {'see `netdiag image build`' if ours else 'pull the image first, or build it'}"
+    return f"{said}; {_OURS if ours else _THEIRS}"

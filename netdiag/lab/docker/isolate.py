@@ -64,12 +64,18 @@ def _service(
         net: _place(place, called)
         for net, place in (_mapping(service.get("networks")) or {_DEFAULT: None}).items()
     }
-    if "depends_on" in service:  # on a service of a profile that is not active
-        there = {one: how for one, how in _mapping(service["depends_on"]).items() if one in images}
-        bare = not isinstance(service["depends_on"], Mapping)
-        service["depends_on"] = list(there) if bare else there
+    for word in ("depends_on", "links", "volumes_from"):  # some of them may stay away
+        if word in service:
+            service[word] = _those_that_run(service[word], images)
     service["image"] = images[name]
     service["labels"] = {**_mapping(service.get("labels")), **labels}
+
+
+def _those_that_run(told: Any, images: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """The same list or mapping of services without those that do not run."""
+    if isinstance(told, Mapping):
+        return {name: how for name, how in told.items() if name in images}
+    return [one for one in told if str(one).partition(":")[0] in images]
 
 
 def _place(told: Any, called: str | None) -> dict[str, Any]:  # noqa: ANN401

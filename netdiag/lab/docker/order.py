@@ -7,7 +7,7 @@ Services of a profile that nobody asked for stay away, as with `docker compose u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,19 @@ class Order:
         return frozenset((*self.first, *self.then, self.client))
 
 
-def order(services: Services, *, client: str, server: str, profiles: Sequence[str]) -> Order:
-    """The order for this client and server; `profiles` are the active ones."""
+def order(
+    services: Services,
+    *,
+    client: str,
+    server: str,
+    profiles: Sequence[str],
+    without: Collection[str] = (),
+) -> Order:
+    """The order for this client and server; `profiles` are the active ones, and `without` names
+    services that nobody needs, whoever depends on them.
+    """
+    away = set(without) - {client, server}
+    services = {name: one for name, one in services.items() if name not in away}
     wanted = {name for name, one in services.items() if _active(one.get("profiles"), profiles)}
     for name in (*wanted, client, server):
         wanted |= _reach(services, name)

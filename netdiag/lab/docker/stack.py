@@ -33,7 +33,7 @@ _PATIENCE: Final = 120.0  # s, until every service is healthy
 @dataclass(frozen=True)
 class Services:
     """Which services of which compose file are the ends of the cable, how many clients there are,
-    and in which other services messages are made.
+    in which other services messages are made, and which are not needed.
     """
 
     compose: Path
@@ -41,6 +41,7 @@ class Services:
     server: str
     clients: int = 1
     makers: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 def bring_up(
@@ -81,9 +82,12 @@ def _chosen(services: Services) -> tuple[dict[str, Any], Order]:
     """The compose file, and which of its services run. Raises LabError."""
     config = read(services.compose)
     _must_have(config["services"], services)
-    profiles = profiles_of(services.compose)
     return config, order(
-        config["services"], client=services.client, server=services.server, profiles=profiles
+        config["services"],
+        client=services.client,
+        server=services.server,
+        profiles=profiles_of(services.compose),
+        without=services.without,
     )
 
 
@@ -135,7 +139,9 @@ def _of(engine: Engine, labels: Sequence[str], service: str) -> tuple[Container,
 
 def _must_have(there: Mapping[str, object], services: Services) -> None:
     named = [("lab.client", services.client), ("lab.server", services.server)]
-    for role, name in (*named, *(("workload.produce.by", one) for one in services.makers)):
+    named += [("workload.produce.by", one) for one in services.makers]
+    named += [("lab.without", one) for one in services.without]
+    for role, name in named:
         if name not in there:
             raise LabError(
                 f"{role}: {services.compose} has no service {name!a}; it has "

@@ -62,11 +62,11 @@ def test_services_that_do_not_run_are_left_out_of_what_others_depend_on():
     team = copy.deepcopy(TEAM)
     team["services"]["debug"] = {"image": "busybox", "profiles": ["debug"]}
     team["services"]["worker"]["depends_on"]["debug"] = {"condition": "service_started"}
-    team["services"]["redis"]["depends_on"] = ["debug"]
+    team["services"]["redis"] |= {"depends_on": ["debug"], "links": ["debug:d", "worker"]}
     made = stack(team=team)["services"]
     assert set(made) == {"redis", "worker"}
     assert made["worker"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
-    assert made["redis"]["depends_on"] == []
+    assert (made["redis"]["depends_on"], made["redis"]["links"]) == ([], ["worker"])
 
 
 def test_every_object_carries_the_run():

@@ -44,6 +44,12 @@ def test_what_the_client_depends_on_runs_whatever_its_profile():
     assert made.first == ("redis",)
 
 
+def test_services_that_nobody_needs_stay_away_with_what_only_they_need():
+    made = order(STACK, client="worker", server="redis", profiles=(), without=("flower", "migrate"))
+    assert made.first == ("redis", "web", "proxy")
+    assert made.then == ()
+
+
 def test_services_that_depend_on_each_other_come_to_an_end():
     services = {"a": {"links": ["b"]}, "b": {"links": ["a"]}, "redis": {}}
     made = order(services, client="a", server="redis", profiles=())
