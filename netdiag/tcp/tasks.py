@@ -27,7 +27,7 @@ def name_of(element: bytes) -> str:
         number = _first(part, _IDS)
         if number is not None:
             kind = _first(part, _KINDS)
-            return f"{kind or 'task'}[{number[:_SHOWN]}]"
+            return f"{kind or 'task'}[{number[:_SHOWN]}]{_again(part)}"
     text = element.decode("utf-8", "replace")
     if 0 < len(text) <= _LONGEST and text.isprintable():
         return text
@@ -59,6 +59,13 @@ def _parts(held: object) -> tuple[dict[str, object], ...]:
         return ()
     headers = held.get("headers")
     return (headers, held) if isinstance(headers, dict) else (held,)
+
+
+def _again(part: dict[str, object]) -> str:
+    """A task that failed and is tried again has its old identifier."""
+    times = part.get("retries")
+    counts = isinstance(times, int) and not isinstance(times, bool) and 0 < times < 1000
+    return f" retry {times}" if counts else ""
 
 
 def _first(part: dict[str, object], names: tuple[str, ...]) -> str | None:

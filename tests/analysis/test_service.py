@@ -146,6 +146,8 @@ def test_a_service_that_takes_a_message_and_asks_for_more_consumes_again():
 
 @pytest.mark.parametrize(("raw", "name"), [
     pytest.param(element("3f2a9b1c-77"), "add[3f2a9b1c]", id="celery"),
+    pytest.param(b'{"headers": {"task": "t", "id": "abc", "retries": 2}}', "t[abc] retry 2",
+                 id="celery, tried again"),
     pytest.param(b'[{"headers": {"task": "t", "id": "abc"}}, "", "celery"]', "t[abc]",
                  id="what kombu keeps as unacknowledged"),
     pytest.param(b'{"class": "Mail", "jid": "b4a577edbccf1d805744efa9"}', "Mail[b4a577ed]",
