@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis import service
 from netdiag.analysis.handed import SOON, Handed
+from netdiag.analysis.late import answered_late, received_late
 from netdiag.analysis.model import Message
 from netdiag.analysis.moments import halted
 from netdiag.analysis.watched import watched
@@ -146,8 +147,9 @@ class _Story:
             owed = f"; its acknowledgement never came, so it is {_STUCK[way.places[0]]}"
         if not late:
             return "delivered", f"received {self.receipts(way.got)}{owed}"
-        waited = (got.t - way.pushed) / 1e9
-        return "late", f"received {waited:.2f} s after its pushing; {_why_late(self, way)}{owed}"
+        if self.pattern.own_messages:
+            return "late", f"{answered_late(way)}{owed}"
+        return "late", f"{received_late(way, self.moments)}{owed}"
 
     def stuck(self, way: Way) -> Told | None:
         if not way.places:
@@ -249,18 +251,28 @@ class _Story:
             return None
         return "duplicated", f"executed {way.executed} times"
 
+    def answered_in_vain(self, way: Way) -> Told | None:
+        """A request that was done, and whose answer its caller has not got."""
+        if not way.executed:
+            return None
+        if not way.replies:
+            return "lost", "executed, but no answer was ever on the wire: lost"
+        where = self.handed.where(way.replies[-1])
+        return "lost", f"executed, but its answer was not received; {where}: lost"
+
     def unanswered(self, way: Way) -> Told:
         """A request without an answer: the caller cannot know whether it was done."""
-        if way.executed and way.replies:
-            where = self.handed.where(way.replies[-1])
-            return "lost", f"executed, but its answer was not received; {where}: lost"
-        if way.executed:
-            return "lost", "executed, but no answer was ever on the wire: lost"
         how = self.handed.failed(way)
         if how is None:
             return "unknown", "not answered when the cell ended"
+        if not self.pattern.keeps:
+            return "lost", f"nothing came back, and the caller {how}: lost"
         if not self.ways.looked:
             return "unknown", "nobody could ask the server whether it was executed"
+        end = self.handed.server_ended_after(way.pushed)
+        if end is not None:
+            nobody = f"the server ended {self.at(end)}, so nobody knows whether it was executed"
+            return "lost", f"not answered, and the caller {how}; {nobody}: lost"
         return "lost", f"never executed, and the caller {how}: lost"
 
 
@@ -284,28 +296,10 @@ _CHANNEL: Final[_Rules] = (
     _Story.received,
     _Story.gone,
 )
-_REQUEST: Final[_Rules] = (_Story.shared, _Story.executed, _Story.received, _Story.unanswered)
-
-
-def _why_late(story: _Story, way: Way) -> str:
-    """Where a message spent most of its time: the queue, the wire, or its client's host."""
-    if way.requeued:
-        return f"it was given back {story.at(way.requeued[0].t)}"
-    got = way.got[-1]
-    reply = next((one for one in reversed(way.replies) if one.left <= got.t), None)
-    if reply is None:
-        return "it waited in the queue"
-    arrived = min(got.t, reply.arrived if reply.arrived is not None else got.t)
-    spent = {
-        "it waited in the queue for {:.2f} s": reply.left - way.pushed,
-        f"its reply was sent {_times(reply.sent)}, and was under way for {{:.2f}} s": (
-            arrived - reply.left
-        ),
-        "it lay in its client's host for {:.2f} s": got.t - arrived,
-    }
-    how = max(spent, key=lambda words: spent[words])
-    return how.format(spent[how] / 1e9)
-
-
-def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+_REQUEST: Final[_Rules] = (
+    _Story.shared,
+    _Story.executed,
+    _Story.received,
+    _Story.answered_in_vain,
+    _Story.unanswered,
+)

@@ -109,9 +109,11 @@ def _answered(way: Way, event: Event) -> None:
 
 
 def _requested(moments: Moments) -> dict[str, Way]:
-    """A request is accepted when it is made: it has no producer but its client."""
+    """A request is accepted when it is made: it has no producer but its client. One that failed
+    before its call (nobody answered the dial) is told by its error alone.
+    """
     ways: dict[str, Way] = {}
-    for event in moments.of("client.app", "call"):
+    for event in moments.of("client.app", "call", "error"):
         if "id" not in event.data:
             continue
         way = ways.setdefault(_name(event), Way(_name(event), event.t, event.t))

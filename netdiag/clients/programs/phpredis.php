@@ -163,8 +163,8 @@ function request(array $task, array $settings, array $w): void
     global $asked;
     static $number = 0;
     $id = $w['names'] . ++$number;
-    $redis = dial($task, $settings);
     $asked = $id;
+    $redis = dial($task, $settings);
     say('call', 'start', ['command' => 'RPUSH', 'id' => $id]);
     ask($redis, fn () => $redis->rPush($w['key'], $id));
     $asked = null;
