@@ -278,6 +278,9 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         "",
         0,
     ),
+    ("kernel", "overrun"): lambda data, _: (
+        "did not tell of every socket that ended", "all were looked at again", 1
+    ),
     ("netdiag", "push"): _push,
     ("netdiag", "make"): _make,
     ("netdiag", "requeue"): lambda data, _: (

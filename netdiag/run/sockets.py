@@ -160,8 +160,10 @@ def _attributes(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def deaths(diag: socket.socket) -> Iterator[tuple[Endpoint, Endpoint, SocketView]]:
-    """The sockets that died since the last call: (local, remote, the last view); never blocks."""
+def deaths(diag: socket.socket) -> Iterator[tuple[Endpoint, Endpoint, SocketView] | None]:
+    """The sockets that died since the last call: (local, remote, the last view), and None where the
+    kernel had no room to tell of some; never blocks.
+    """
     while True:
         try:
             data = diag.recv(65536, socket.MSG_DONTWAIT)
@@ -169,6 +171,7 @@ def deaths(diag: socket.socket) -> Iterator[tuple[Endpoint, Endpoint, SocketView
             return
         except OSError as err:
             if err.errno == errno.ENOBUFS:
+                yield None
                 continue
             raise
         while len(data) >= _HEADER.size:

@@ -147,7 +147,11 @@ class SocketWatch:
 
     def _burial(self, side: Side, dying: socket) -> Callable[[], None]:
         def bury() -> None:
-            for local, remote, _ in deaths(dying):
+            for death in deaths(dying):
+                if death is None:
+                    self._overrun(side)
+                    continue
+                local, remote, _ = death
                 connection = (local, remote) if side == CLIENT else (remote, local)
                 # a socket that leaves a TIME-WAIT behind is not gone yet, and a listener never was
                 # one
@@ -157,6 +161,13 @@ class SocketWatch:
                     self._forgotten_peer(side, local[1])
 
         return bury
+
+    def _overrun(self, side: Side) -> None:
+        """Deaths that were not told: find them out now, or they would seem to come much later."""
+        self._recorder.note(f"{SIDE_NAMES[side]}.kernel", "overrun", "fail")
+        for where, connection in list(self._last):
+            if where == side:
+                self._look_at(side, connection)
 
     def _forgotten_peer(self, side: Side, port: int) -> None:
         """A socket that was closed with a reset (SO_LINGER 0) has forgotten its peer when it dies,

@@ -111,6 +111,27 @@ def test_a_socket_is_followed_to_its_death_without_being_asked_again(how, in_san
     in_sandbox(watch)
 
 
+def test_a_death_that_the_kernel_had_no_room_to_tell_of_is_found_at_once(in_sandbox, tmp_path):
+    """Its queue is full of others' deaths, the real one is among those it dropped."""
+
+    def watch() -> None:
+        with ExitStack() as undo:
+            watched = Watched(tmp_path / "events.jsonl", undo)
+            dying = watched.watch._dying[CLIENT]
+            dying.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            linger = struct.pack("ii", 1, 0)
+            listener = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for one in (*(None for _ in range(50)), watched.client):
+                ends = one or socket.create_connection(listener.getsockname())
+                ends.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                ends.close()
+            watched.until(lambda: CLIENT in watched.dead)
+            assert [one.what for one in read_events(watched.path)
+                    if one.lane == "client.kernel"][1:] == ["overrun", "socket_gone"]
+
+    in_sandbox(watch)
+
+
 def test_without_a_kernels_view_nothing_is_told_and_nothing_fails(tmp_path):
     class NoView:
         def netlink(self, side: int, groups: tuple[int, ...] = ()) -> None:
