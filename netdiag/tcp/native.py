@@ -3,7 +3,8 @@
 The rule: a warm start imports no compiler. The object file that forge.py makes is kept in the
 user's cache directory, and later starts hand it to the linker inside llvmlite (a part of numba).
 Everything that could make an old file wrong is in its name: every byte of the sources, the
-versions, the processor.
+versions, the processor. It is our own code only if nobody else could have written it, so it lies in
+a directory that is ours alone.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def available() -> bool:
 
 def cached() -> bool:
     """Whether this version has been compiled here before. Imports nothing."""
-    return available() and _file().exists()
+    return available() and _kept() is not None
 
 
 @cache
@@ -49,20 +50,32 @@ def kernel() -> Kernel:
     """The compiled entry. Raises LabError when there is no compiler."""
     if not available():
         raise LabError(MISSING)
-    path = _file()
-    try:
-        code = path.read_bytes()
-    except OSError:
+    code = _kept()
+    if code is None:
         from netdiag.tcp.forge import compile_scan  # noqa: PLC0415 - imports numba
 
         code = compile_scan()
-        _keep(path, code)
+        _keep(_file(), code)
     return _link(code)
 
 
 def _file() -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(root) / "netdiag" / f"scan-{_version()}.o"
+    return Path(root) / "netdiag" / "code" / f"scan-{_version()}.o"
+
+
+def _kept() -> bytes | None:
+    """What an earlier start has kept; None when there is nothing that we may trust."""
+    path = _file()
+    with suppress(OSError), path.open("rb") as file:
+        if _ours(os.fstat(file.fileno())) and _ours(path.parent.stat()):
+            return file.read()
+    return None
+
+
+def _ours(about: os.stat_result) -> bool:
+    """Whether nobody but us, and root, can write it."""
+    return about.st_uid in (0, os.geteuid()) and not about.st_mode & 0o022
 
 
 def _version() -> str:
@@ -90,6 +103,8 @@ def _keep(path: Path, code: bytes) -> None:
     """Whole or not at all; a machine that cannot keep it compiles again next time."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _ours(path.parent.stat()):
+            return
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(code)
         Path(file.name).replace(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytest import param
 
 from netdiag.errors import LabError
 from netdiag.tcp import engine, native
@@ -51,10 +53,13 @@ from .making import Bare, bare, framed, ipv6, pcap, pcapng
 from .recorded import CAPTURES, NAMES, packets, recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netdiag.tcp.facts import CaptureFacts
 
 PUBLIC = Path(__file__).parents[3] / "shared/captures/public"
 COPIED = {"dup.A", "dup.B"}  # their copies are no retransmissions for the engine
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 needs_numba = pytest.mark.skipif(not native.available(), reason="the extra `fast` is missing")
 
 
@@ -313,6 +318,29 @@ def test_flows_and_engine_number_connections_alike() -> None:
             assert segment is not None
             flows.feed(item.t_ns, segment)
     assert len(over_lists(data).connections) == len(flows.flows)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "trusted"),
+    [
+        param(lambda file: None, True, id="as we kept it"),
+        param(lambda file: file.chmod(0o666), False, id="others may write it"),
+        param(lambda file: file.parent.chmod(0o777), False, id="others may put one in its place"),
+        param(lambda file: os.chown(file, 12345, -1), False, id="another's file", marks=as_root),
+        param(lambda file: os.chown(file.parent, 12345, -1), False, id="another's directory",
+              marks=as_root),
+    ],
+)
+def test_machine_code_that_others_could_have_written_is_not_taken_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None], trusted: bool
+) -> None:
+    file = tmp_path / "code" / "scan.o"
+    monkeypatch.setattr(native, "_file", lambda: file)
+    native._keep(file, b"code")
+    spoil(file)
+    assert (native._kept() == b"code") is trusted
+    native._keep(file, b"new")
+    assert (file.read_bytes() == b"new") is native._ours(file.parent.stat())
 
 
 def test_a_compiler_that_fails_costs_time_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
