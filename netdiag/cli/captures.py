@@ -7,10 +7,10 @@ words, and one damaged file of a directory does not hide the others.
 from __future__ import annotations
 
 import gc
-import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 KINDS: Final = (".pcap", ".pcapng", ".cap", ".ntar")
 PACKED: Final = ("", ".gz", ".zst")
 ANY: Final = "any"
+PIECES: Final = 256
 
 
 @dataclass(frozen=True)
@@ -236,5 +237,15 @@ def _print_json(told: Sequence[Told], wishes: Wishes) -> None:
     if wishes.flow is not None:
         rows_of = (_connection(told[0][0], wishes.flow).number,)
     objects = [capture_json(capture, findings, rows_of) for capture, findings in told]
-    together = {"version": VERSION, "kind": "captures", "captures": objects}
-    click.echo(json.dumps(objects[0] if len(objects) == 1 else together, separators=(",", ":")))
+    if len(objects) > 1:
+        click.echo(f'{{"version":{VERSION},"kind":"captures","captures":[', nl=False)
+    for index, pieces in enumerate(objects):
+        _print_pieces(pieces, "," if index else "")
+    click.echo("]}" if len(objects) > 1 else "")
+
+
+def _print_pieces(pieces: Iterator[str], before: str) -> None:
+    """Many at a time: each writing is flushed."""
+    while chunk := "".join(islice(pieces, PIECES)):
+        click.echo(before + chunk, nl=False)
+        before = ""

@@ -24,11 +24,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import defaultdict
-from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from netdiag.analysis.decode import hints_of
 from netdiag.report.words import plain
 from netdiag.tcp.facts import (
     Application,
@@ -54,15 +57,18 @@ VERSION: Final = 1
 SECOND: Final = 1_000_000_000
 
 _COUNTED: Final = ("labels", "causes")
-_PLAIN: Final = frozenset({int, str, float, bool, type(None)})
+_PLAIN: Final = frozenset({int, str, float, bool})
 _FORMULA: Final = "=+-@"
 
 
 def capture_json(
     capture: CaptureFacts, findings: Sequence[Finding], rows_of: Sequence[int] = ()
-) -> dict[str, Any]:
-    """The whole analysis as plain JSON; `rows_of`: connections whose packets are listed, too."""
-    plain_json: dict[str, Any] = {
+) -> Iterator[str]:
+    """The whole analysis as one JSON object, in pieces: captures have many connections.
+
+    `rows_of`: connections whose packets are listed, too.
+    """
+    head = {
         "version": VERSION,
         "kind": "capture",
         "source": capture.source,
@@ -72,26 +78,41 @@ def capture_json(
         "totals": _value(capture.totals),
         "drops": [_value(one) for one in capture.drops],
         "findings": [finding.to_json() for finding in findings],
-        "connections": [_value(one) for one in capture.connections],
     }
+    yield f'{_encode(head)[:-1]},"connections":['
+    for index, one in enumerate(capture.connections):
+        yield f"{',' if index else ''}{_encode(_value(one))}"
+    yield "]"
     if rows_of:
-        plain_json["rows"] = [
+        rows = [
             {**_value(row), "label": row.text}
             for number in rows_of
             for row in capture.rows.of(number)
         ]
-    return plain_json
+        yield f',"rows":{_encode(rows)}'
+    yield "}"
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    """The fields of a kind of facts, a dataclass or a named tuple."""
-    if is_dataclass(kind):
-        return tuple(one.name for one in fields(kind))
-    return tuple(getattr(kind, "_fields", ()))
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class _Shape(NamedTuple):
+    """How a kind of facts becomes a JSON object: its fields, and those that are no plain values."""
+
+    names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    compound: tuple[str, ...]
+
+
+def _shape(kind: type) -> _Shape:
+    """That of a dataclass or a named tuple."""
+    hints = hints_of(kind)
+    compound = tuple(name for name, hint in hints.items() if hint not in _PLAIN)
+    return _Shape(tuple(hints), attrgetter(*hints), compound)
 
 
 _FACTS: Final = {
-    kind: _names(kind)
+    kind: _shape(kind)
     for kind in (
         Application, Chain, ConnectionFacts, Drops, Outstanding, Probes, Row, SideFacts, Silence,
         Totals,
@@ -101,19 +122,22 @@ _FACTS: Final = {
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - any value of the facts
     """A value of the facts as plain JSON."""
-    if type(value) in _PLAIN:
+    if value is None or type(value) in _PLAIN:
         return value
+    shape = _FACTS.get(type(value))
+    if shape is not None:
+        told = dict(zip(shape.names, shape.values(value), strict=True))
+        for name in shape.compound:
+            told[name] = _counted(told[name]) if name in _COUNTED else _value(told[name])
+        return told
     if isinstance(value, Label):
         return value.text
     if isinstance(value, Enum):
         return value.name.lower()
-    names = _FACTS.get(type(value))
-    if names is not None:
-        told = {name: _value(getattr(value, name)) for name in names if name not in _COUNTED}
-        return told | {name: _counted(getattr(value, name)) for name in _COUNTED if name in names}
     return [_value(one) for one in value]
 
 
+@lru_cache(maxsize=4096)
 def _counted(numbers: tuple[int, ...]) -> dict[str, int]:
     return {TEXTS[label]: number for label, number in enumerate(numbers) if number}
 

@@ -40,6 +40,7 @@ class Ints(Sequence[int]):
         self._memory = mmap.mmap(-1, self.length * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.view = memoryview(self._memory).cast("q")
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        self._let_go = 0  # bytes
 
     def __len__(self) -> int:
         return self.length
@@ -55,6 +56,13 @@ class Ints(Sequence[int]):
 
     def __setitem__(self, place: int, value: int) -> None:
         self.view[place] = value
+
+    def let_go(self, count: int) -> None:
+        """Give the memory of the first `count` ints back; they read as 0 from now on."""
+        end = count * 8 // mmap.PAGESIZE * mmap.PAGESIZE
+        if end > self._let_go:
+            self._memory.madvise(mmap.MADV_DONTNEED, self._let_go, end - self._let_go)
+            self._let_go = end
 
     def grown(self, count: int, used: int) -> Ints:
         """A longer one that begins with the first `used` ints of this one."""
@@ -128,6 +136,11 @@ class Compiled:
     def books(self) -> Lines:
         """The accounts, by connection."""
         return Lines(self._books, BOOK, self._walk[s.CONNECTIONS])
+
+    def let_go(self, count: int) -> None:
+        """The states and accounts of the first `count` connections are not asked for any more."""
+        self._states.let_go(count * STATE)
+        self._books.let_go(count * BOOK)
 
     def run(self, every: int = 0) -> bool:
         """Read up to `every` frames (all of them: 0); False when there are no more."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from netdiag.errors import LabError
-from netdiag.tcp.book import COPIES, OWN, SIDE_BOOK
 from netdiag.tcp.choice import choose
 from netdiag.tcp.container import Container
 from netdiag.tcp.facts import CaptureFacts, Totals
@@ -21,14 +20,16 @@ from netdiag.tcp.table import RecordedRows
 from netdiag.tcp.window import SMALL, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableSequence, Sequence
+    from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
     from pathlib import Path
 
     from netdiag.tcp.choice import Choice, Moment
+    from netdiag.tcp.facts import ConnectionFacts
     from netdiag.tcp.tally import Tally
 
 STEP: Final = 100_000  # frames between two calls of `progress`
 WORTH_COMPILING: Final = 32 << 20  # bytes: reading them over lists takes longer than a compiler
+TOGETHER: Final = 1024  # connections whose ints are let go at once
 RATIO: Final = 4  # what a compressed capture grows by, about
 
 
@@ -47,6 +48,7 @@ class Engine(Protocol):
     def rows_used(self) -> Sequence[int]: ...
 
     def run(self, every: int = 0) -> bool: ...
+    def let_go(self, count: int) -> None: ...
 
 
 def analyse_capture(  # noqa: PLR0913 - each is one option of the command
@@ -111,8 +113,9 @@ def _pays(source: Source) -> bool:
 
 
 def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
-    tally, books = engine.tally, engine.books
+    tally = engine.tally
     first = tally.first_at
+    connections = tuple(_connections(engine, first))
     totals = Totals(
         frames=tally.frames,
         tcp=tally.tcp,
@@ -123,15 +126,11 @@ def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
         other_view=tally.other_view,
         foreign=tally.foreign,
         hidden=tally.hidden,
-        copies=sum(book[OWN + COPIES] + book[OWN + SIDE_BOOK + COPIES] for book in books),
+        copies=sum(side.copies for one in connections for side in one.sides),
         bytes=container.window.base + container.window.size,
         first_at=first,
         last_at=tally.last_at,
         backwards=tally.backwards,
-    )
-    connections = tuple(
-        connection_facts(number, state, book, first)
-        for number, (state, book) in enumerate(zip(engine.states, books, strict=True))
     )
     return CaptureFacts(
         source=name,
@@ -144,3 +143,12 @@ def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
         rows=RecordedRows(engine.rows, engine.rows_used, first),
         compiled=not isinstance(engine, Interpreted),
     )
+
+
+def _connections(engine: Engine, first_ns: int) -> Iterator[ConnectionFacts]:
+    """The facts of each; of many connections no more is held than one of the two, ints or facts."""
+    pairs = zip(engine.states, engine.books, strict=True)
+    for number, (state, book) in enumerate(pairs):
+        yield connection_facts(number, state, book, first_ns)
+        if not number % TOGETHER:
+            engine.let_go(number)

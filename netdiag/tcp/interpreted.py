@@ -48,6 +48,7 @@ class Interpreted:
         self.rows: list[int] = [0] * (GROWTH * ROW)
         self._room = GROWTH  # rows
         self.rows_used = [0, 0]
+        self._gone = 0
         self._places: dict[tuple[bytes, bytes, int, int], int] = {}
         self._copies = [0] * SIZE
         self._scratch = [0] * FIELDS
@@ -75,6 +76,12 @@ class Interpreted:
             else:
                 tally.filtered += 1
         return every > 0 and tally.frames - before == every
+
+    def let_go(self, count: int) -> None:
+        """The states and accounts of the first `count` connections are not asked for any more."""
+        for conn in range(self._gone, count):
+            self.states[conn] = self.books[conn] = []
+        self._gone = count
 
     def _count(self, data: bytes, link: int) -> None:
         """Why a frame is no segment."""

@@ -28,7 +28,7 @@ def side_facts(
     """The client's (0) or the server's (1)."""
     own = b.OWN + b.SIDE_BOOK * side
     base = f.SIDE * side
-    labels = tuple(book[own + b.LABEL_BASE : own + b.LABEL_BASE + COPY])
+    labels = _shared(tuple(book[own + b.LABEL_BASE : own + b.LABEL_BASE + COPY]))
     flight = _flight(state, base)
     una = state[base + f.UNA]
     fin_acked = state[base + f.FIN_SENT] and 0 < (una - state[base + f.FIN_SEQ]) & f.MASK < f.HALF
@@ -42,7 +42,7 @@ def side_facts(
         missed=state[base + f.MISSED],
         copies=book[own + b.COPIES],
         labels=labels,
-        causes=tuple(book[own + b.CAUSE_BASE : own + b.CAUSE_BASE + COPY]),
+        causes=_shared(tuple(book[own + b.CAUSE_BASE : own + b.CAUSE_BASE + COPY])),
         spurious=book[own + b.NEEDLESS],
         max_step=book[own + b.MAX_STEP],
         chain=_chain(book, own, una, first_ns),
@@ -75,6 +75,12 @@ def side_facts(
         least_half_rtt_ns=state[base + f.LEAST_HALF_RTT],
         application=_application(book, own, side, first_ns),
     )
+
+
+@lru_cache(maxsize=4096)
+def _shared(counts: tuple[int, ...]) -> tuple[int, ...]:
+    """The same counts as one value: those of short connections are alike."""
+    return counts
 
 
 def _ends(book: Sequence[int], side: int) -> tuple[int, int, int, int]:

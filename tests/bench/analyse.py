@@ -6,6 +6,7 @@ python tests/bench/analyse.py grow FILE FILE10      time and peak RssAnon agains
 python tests/bench/analyse.py loop FILE             parsing and tracker alone, frames a second
 python tests/bench/analyse.py cold FILE             the first run of a version, compiler included
 python tests/bench/analyse.py plain                 10,000 frames without numba: process and core
+python tests/bench/analyse.py short [connections]   many short connections: time and memory of each
 """
 
 from __future__ import annotations
@@ -56,8 +57,9 @@ class Connection:
 
     def __init__(self, number: int, dice: Random) -> None:
         self.number = number
-        self.addresses = (bytes((10, 0, number >> 8, number & 255)), bytes((10, 1, 0, 1)))
-        self.ports = (20000 + number, 6379)
+        client = bytes((10, number >> 16, number >> 8 & 255, number & 255))
+        self.addresses = (client, bytes((10, 1, 0, 1)))
+        self.ports = (20000 + number % 40000, 6379)
         self.next = [dice.getrandbits(32), dice.getrandbits(32)]
         self.ids = [dice.getrandbits(15), dice.getrandbits(15)]
         self.heard = [0, 0]  # the peer's last timestamp
@@ -130,6 +132,37 @@ def make(path: Path, frames: int) -> None:
             for side, flags in ((0, FIN), (1, FIN), (0, ACK)):
                 us += 100
                 file.write(one.pack(us, side, flags, b""))
+
+
+def make_short(path: Path, connections: int) -> None:
+    """A command and its answer on each connection, one after the other."""
+    dice = Random(20)
+    us = START
+    with path.open("wb", buffering=1 << 20) as file:
+        file.write(Struct("<IHHiIII").pack(0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        for number in range(connections):
+            one = Connection(number, dice)
+            for side, flags, payload in (
+                (0, SYN, b""), (1, SYN | ACK, b""), (0, ACK, b""), (0, PUSH, _COMMAND % 1),
+                (1, PUSH, _REPLY % (1, 4) + b"done\r\n"), (0, FIN, b""), (1, FIN, b""),
+                (0, ACK, b""),
+            ):  # fmt: skip
+                us += 50
+                file.write(one.pack(us, side, flags, payload))
+
+
+def short(connections: int = 200_000) -> None:
+    """What a connection costs beyond the start of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = Path(folder) / "few.pcap", Path(folder) / "many.pcap"
+        make_short(few, 1000)
+        make_short(many, connections)
+        for option in ("--json", "--csv", "--top=20"):
+            command = [*NETDIAG, "analyse", option]
+            base = timed([*command, str(few)])
+            took = timed([*command, str(many)])
+            each = (took[1] - base[1]) / connections
+            print(f"{option:8} {took[0]:6.2f} s, {took[1] / 1024:.0f} MiB: {each:.2f} KiB each")
 
 
 def analyse(path: Path) -> list[str]:
@@ -248,6 +281,8 @@ if __name__ == "__main__":
     paths = [Path(name) for name in names if not name.isdigit()]
     if what == "make":
         make(paths[0], int(names[1]) if len(names) > 1 else FRAMES)
+    elif what == "short":
+        short(*map(int, names))
     else:
         tasks: dict[str, Callable[..., None]] = {
             "compare": compare, "grow": grow, "loop": loop, "cold": cold, "plain": plain,

@@ -69,7 +69,8 @@ def look(data: bytes) -> None:
     assert len(facts.connections) <= facts.totals.tcp
     assert len(facts.rows.rows) <= len(facts.connections) * (KEPT_FIRST + KEPT_LAST)
     findings = find(facts)
-    json.dumps(capture_json(facts, findings, range(len(facts.connections))), allow_nan=False)
+    text = "".join(capture_json(facts, findings, range(len(facts.connections))))
+    json.loads(text, parse_constant=int)  # NaN and Infinity, which JSON has not, are no ints
     out = io.StringIO()
     console = Console(file=out, width=80)
     view = view_of_capture(facts, findings)
