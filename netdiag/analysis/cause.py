@@ -53,6 +53,17 @@ class Wire:
     handed: Sequence[Frame] = ()
     replies: Sequence[Reply] = ()
 
+    def open_at(self, t: int) -> int:
+        """How many connections the client had begun and not ended at `t`."""
+        held: set[str] = set()
+        for frame in self.frames:
+            if frame.t > t:
+                break
+            if frame.side == 0 and frame.injected is None:
+                ends = frame.segment.flags & (FIN | RST)
+                (held.discard if ends else held.add)(frame.client)
+        return len(held)
+
 
 NOTHING: Final = Wire()
 """Where no tape was kept."""

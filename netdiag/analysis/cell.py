@@ -109,7 +109,8 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         noticed = service.notice(wire, moments, about, began)
         recovered = service.recovered(wire, cell.workload.key, healed)
     else:
-        noticed = application.notice(moments, began, Wire(wire.frames, wire.handed, wire.replies))
+        seen = Wire(wire.frames, wire.handed, wire.replies)
+        noticed = application.notice(moments, began, seen, healed=healed)
         recovered = application.recovered(moments, healed)
     dead = zombies(sockets, moments)
     closed = fin_wait1(intervals, wire, moments)
@@ -160,6 +161,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         backlog=full,
         origin=_counted_from(evidence, origin, began),
         errors=_error_counts(moments),
+        recovered_on=application.recovered_on(moments, healed, wire.replies),
     )
 
 

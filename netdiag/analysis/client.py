@@ -14,10 +14,11 @@ from netdiag.analysis.model import Notice
 from netdiag.analysis.moments import by_fault, halted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netdiag.analysis.cause import Wire
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.wire import Reply
     from netdiag.recording import Event
 
 _WORDS: Final = ("error", "exit", "disconnect", "connect")
@@ -25,16 +26,19 @@ _AT_REST: Final = frozenset({"start", "got", "return", "processed", "acknowledge
 """Words after which the client is between two things of its own: a dial then is one of them."""
 
 
-def notice(moments: Moments, began: int | None, wire: Wire = NOTHING) -> Notice | None:
-    """When the client noticed a fault that began at `began` (ns); None: it never did."""
+def notice(
+    moments: Moments, began: int | None, wire: Wire = NOTHING, *, healed: int | None = None
+) -> Notice | None:
+    """When the client noticed a fault that began at `began` and healed at `healed` (ns); None: it
+    never did.
+    """
     if began is None:
         return None
     again = moments.first("client.app", "started")  # a new process cannot notice for the old one
-    told = [
-        event
-        for event in _telling(moments)
-        if event.t >= began and (again is None or event.t < again.t)
-    ]
+    until = moments.end if again is None else again.t - 1
+    if healed is not None and wire.open_at(began) == 1:  # on its only one: what comes later is new
+        until = min([until, *(event.t for event in _consumed(moments, healed))])
+    told = [event for event in _telling(moments) if began <= event.t <= until]
     if not told:
         return None
     first = told[0]
@@ -90,14 +94,22 @@ def recovered(moments: Moments, healed: int | None) -> float | None:
     """Seconds from the healing until a message was really consumed; None: it never was."""
     if healed is None:
         return None
-    return next(
-        (
-            (event.t - healed) / 1e9
-            for event in moments.of("client.app", "got")
-            if event.t >= healed
-        ),
-        None,
-    )
+    first = next(_consumed(moments, healed), None)
+    return None if first is None else (first.t - healed) / 1e9
+
+
+def recovered_on(moments: Moments, healed: int | None, replies: Sequence[Reply]) -> str:
+    """The connection on which that message came; empty where no reply was seen."""
+    first = None if healed is None else next(_consumed(moments, healed), None)
+    if first is None:
+        return ""
+    here = [one for one in replies if one.arrived is not None and one.arrived <= first.t]
+    last = max(here, key=lambda one: one.arrived or 0, default=None)
+    return "" if last is None else last.client
+
+
+def _consumed(moments: Moments, healed: int) -> Iterator[Event]:
+    return (event for event in moments.of("client.app", "got") if event.t >= healed)
 
 
 def asleep(moments: Moments) -> tuple[str, int] | None:

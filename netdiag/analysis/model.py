@@ -268,6 +268,7 @@ class CellAnalysis:
     backlog: Backlog | None = None
     origin: str = "the fault"
     errors: Mapping[str, int] = field(default_factory=dict)
+    recovered_on: str = ""
 
     @property
     def surprises(self) -> tuple[Predicted, ...]:

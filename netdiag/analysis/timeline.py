@@ -268,7 +268,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
         0,
     ),
     ("app", "started"): lambda data, _: (
-        "started again, with nothing in its memory",
+        "started again, a new process",
         f"fault {data['fault']}" if "fault" in data else "its restart policy",
         0,
     ),

@@ -34,7 +34,8 @@ def _noticing(cell: CellAnalysis) -> str:
     if all(fault.began is None for fault in cell.faults):
         return f"no fault took effect: {_why_not(cell.faults)}"
     if cell.recovered is not None:
-        return "never noticed, and the same connection went on"
+        same = cell.recovered_on in ("", cell.beliefs_at)
+        return f"never noticed, and {'the same' if same else 'another'} connection went on"
     forgot = [
         f"the server had forgotten it {_after(zombie.since)}"
         for zombie in cell.zombies

@@ -7,10 +7,13 @@ from functools import cache
 from pathlib import Path
 
 from netdiag.analysis import Analysis, CellAnalysis, analyse
+from netdiag.analysis.cause import Wire
 from netdiag.analysis.moments import Moments
+from netdiag.analysis.wire import Frame
 from netdiag.recording import CellFiles, Event, Recording
 from netdiag.scenario import Plan, expand, load
 from netdiag.scenario.repeat import repeated
+from netdiag.tcp.wire import Segment
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 REPEATS = {"repeats": 5}
@@ -62,3 +65,15 @@ def seen(t: float, side: str, state: str, timer: str = "none", *, orphan: bool =
 
 def gone(t: float, side: str, *, client: str = CLIENT) -> Event:
     return event(t, f"{side}.kernel", "socket_gone", client=client, server=SERVER)
+
+
+def frame(t: float, side: int, flags: int, *, taken: str | None = None,
+          injected: str | None = None, client: str = CLIENT) -> Frame:
+    segment = Segment(b"", b"", 1, 2, 0, 0, flags, 0, 0, b"")
+    return Frame(1, round(t * SECOND), side, client, None, segment, taken, injected)
+
+
+def wire(frames: list[Frame]) -> Wire:
+    """As a tape is read: what was not taken from the server reached the client's host."""
+    to_client = [one for one in frames if (one.injected is None) is (one.side == 1)]
+    return Wire(frames, [one for one in to_client if one.taken is None])

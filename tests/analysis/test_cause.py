@@ -12,9 +12,9 @@ from netdiag.analysis.cause import Wire
 from netdiag.analysis.client import notice
 from netdiag.analysis.wire import Frame, Reply
 from netdiag.tcp.resp import ErrorReply
-from netdiag.tcp.wire import ACK, FIN, RST, SYN, Segment
+from netdiag.tcp.wire import ACK, FIN, RST, SYN
 
-from .recorded import CLIENT, SECOND, event, moments, seen
+from .recorded import CLIENT, SECOND, event, frame, moments, seen, wire
 from .test_client import CUT, app, error
 
 if TYPE_CHECKING:
@@ -62,18 +62,6 @@ def test_who_tells_no_errno_is_seen_at_its_socket(
     found = notice(story, CUT)
     assert found is not None
     assert found.by == by
-
-
-def frame(t: float, side: int, flags: int, *, taken: str | None = None,
-          injected: str | None = None, client: str = CLIENT) -> Frame:
-    segment = Segment(b"", b"", 1, 2, 0, 0, flags, 0, 0, b"")
-    return Frame(1, round(t * SECOND), side, client, None, segment, taken, injected)
-
-
-def wire(frames: list[Frame]) -> Wire:
-    """As a tape is read: what was not taken from the server reached the client's host."""
-    to_client = [one for one in frames if (one.injected is None) is (one.side == 1)]
-    return Wire(frames, [one for one in to_client if one.taken is None])
 
 
 def by(seen_there: Wire, *events: Event) -> str:

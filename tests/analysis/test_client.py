@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest import param
 
-from netdiag.analysis.client import asleep, false_timeouts, notice, recovered
+from netdiag.analysis.client import asleep, false_timeouts, notice, recovered, recovered_on
+from netdiag.analysis.wire import Reply
+from netdiag.tcp.wire import FIN, SYN
 
-from .recorded import SECOND, analysed, cell, event, moments
+from .recorded import SECOND, analysed, cell, event, frame, moments, wire
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
@@ -76,6 +78,29 @@ def test_what_a_program_says_is_kept_short() -> None:
 
 def got(t: float) -> Event:
     return app(t, "got", "ok", id="m1")
+
+
+@pytest.mark.parametrize(("connections", "words", "noticed"), [
+    param(1, [got(12), error(15)], None, id="consumed on its only connection: it was well again"),
+    param(1, [error(11.5), got(12)], 1.5, id="told before"),
+    param(1, [got(10.5), error(15)], 5.0, id="consumed while the fault lasted"),
+    param(2, [got(12), error(15)], 5.0, id="of two, the other one may have been dead"),
+])
+def test_what_comes_when_all_was_well_again_is_no_notice(
+    connections: int, words: list[Event], noticed: float | None
+) -> None:
+    syns = [frame(9, 0, SYN, client=f"10.0.0.1:{port}") for port in range(connections)]
+    ended = [frame(8, 0, SYN, client="old"), frame(9, 0, FIN, client="old")]
+    found = notice(moments(*words, event(20, "netdiag", "end")), CUT, wire([*ended, *syns]),
+                   healed=11 * SECOND)
+    assert (found and found.t) == noticed
+
+
+def test_says_on_which_connection_it_consumed_again() -> None:
+    replies = [Reply(client, b"", 0, 1, 1, arrived=arrived * SECOND)
+               for client, arrived in (("old", 9), ("new", 12), ("later", 14))]
+    assert recovered_on(moments(got(13)), 11 * SECOND, replies) == "new"
+    assert recovered_on(moments(got(10)), 11 * SECOND, replies) == ""
 
 
 @pytest.mark.parametrize(("events", "healed", "expected"), [
