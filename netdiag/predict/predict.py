@@ -28,7 +28,7 @@ from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, copies_of_reply, forgets
-from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout
+from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout, unsaid_of
 from netdiag.predict.situation import Situation, situation
 from netdiag.predict.words import ORPHANS, gives_up
 from netdiag.units import format_duration
@@ -59,6 +59,10 @@ class _Case:
     heal: Healing
 
 
+_A_SERVICE: Final = ("nobody has said what the service's own timeouts and keepalive are; write "
+                     "them in client.settings")
+
+
 def predict(cell: Cell, kernel: Kernel, *, version: str,
             rto: Mapping[str, float] | None = None) -> Prediction:
     """What each fault of a cell leads to, from its settings alone.
@@ -77,8 +81,10 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     known = FaultPrediction(fault=fault.name, verb=str(fault.do), trigger=str(fault.at))
     client = replace(of_host(base, cell.hosts.get("client")), rto_measured=rto.get("client"))
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
-    limits = limits_of(cell.clients[fault.client or next(iter(cell.clients))], client, version,
-                       listens=not PATTERNS[cell.workload.pattern].keeps)
+    spec = cell.clients[fault.client or next(iter(cell.clients))]
+    if unsaid_of(spec):
+        return replace(known, unsaid=(_A_SERVICE,))
+    limits = limits_of(spec, client, version, listens=not PATTERNS[cell.workload.pattern].keeps)
     if not limits.program.known:  # nor when it dials
         client, server = (replace(one, phase=None) for one in (client, server))
     try:

@@ -64,6 +64,13 @@ def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = F
     )
 
 
+def unsaid_of(client: Client) -> bool:
+    """Whether nobody has said anything of a client that has settings of its own: a service's
+    program brings them along, and no library's defaults stand in for them.
+    """
+    return client.kind == "service" and client.settings == type(client.settings)()
+
+
 def _seconds(value: float | Unset | None) -> float | None:
     return None if isinstance(value, Unset) else value
 

@@ -191,3 +191,21 @@ def test_a_prediction_is_plain_json() -> None:
     text = json.dumps({"name": "x", "faults": [{"at": "blocked", "do": "blackhole"}]})
     one = predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0")
     assert json.loads(json.dumps(one.to_json()))["faults"][0]["forecasts"][0]["what"] == "noticed"
+
+
+def test_of_a_service_nothing_is_foretold_until_somebody_says_what_it_waits_for():
+    """Its program brings settings along that no scenario names."""
+    text = """
+name: stack
+client: {kind: service, settings: %s}
+workload: {pattern: brpop}
+faults: [{name: cut, at: blocked, do: blackhole}]
+"""
+    silent, told = (predict(expand(loads(text % written)).cells[0], KERNEL, version="").faults[0]
+                    for written in ("{}", "{read_timeout: 3s}"))
+    assert silent.forecasts == ()
+    assert "write them in client.settings" in silent.unsaid[0]
+    noticed = told.of("noticed")
+    assert noticed is not None
+    assert noticed.when is not None
+    assert noticed.when.low > 2.9

@@ -128,6 +128,10 @@ class DockerLab:
             self._places[side] = container.networks[before.name]
             if side == CLIENT:
                 self._wiring.join(inside, self.address(CLIENT))
+        if row.renews and self._wishes.pinned:
+            other: Side = SERVER if side == CLIENT else CLIENT
+            _pin(inside, self._places[side], self._places[other], self._wishes.family,
+                 self._undoing)
         return told
 
     def expects_back(self, side: Side, code: int) -> bool:
