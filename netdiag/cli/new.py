@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -131,28 +133,75 @@ _QUESTIONS: Final[dict[str, tuple[str, str, _ParamType]]] = {
     help="The file to write; - is standard output. By default NAME.yaml.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def command(name: str | None, output: Path | None, force: bool, **answers: object) -> int:
+@click.option(
+    "--compose",
+    type=click.Path(path_type=Path),
+    help="A team's compose file: a scenario on its own services, see --client and --server.",
+)
+@click.option("--client", metavar="SERVICE", help="With --compose: the service that consumes.")
+@click.option("--server", metavar="SERVICE", help="With --compose: the service that is Redis.")
+def command(
+    name: str | None,
+    output: Path | None,
+    force: bool,
+    compose: Path | None,
+    client: str | None,
+    server: str | None,
+    **answers: object,
+) -> int:
     """Write a commented scenario that runs as it is.
 
     On a terminal it asks for what no option says; elsewhere the rest is taken as proposed: a
-    blackhole of 10 s while the client waits in BRPOP, with a keepalive of 2s/1s/3.
+    blackhole of 10 s while the client waits in BRPOP, with a keepalive of 2s/1s/3. With --compose
+    it is about a stack's own worker, and proposes who of its services is who.
 
     Exit code: 0 written, 64 a mistake in the arguments, or the file is there already.
     """
+    if compose is not None:
+        _refuse_more(answers)
+        path = output if output is not None else Path(f"{name or 'worker'}.yaml")
+        text = _on_stack(name or "worker", compose, path, client, server)
+        return _save(path, text, force=force, run=_RUN["docker"])
+    if client or server:
+        raise click.UsageError("--client and --server name services of a --compose file")
     from netdiag.scenario.draft import draft  # noqa: PLC0415 - imports when called
 
     asked = _complete(answers)
     name = name or f"{asked['phase']}-{asked['fault']}".replace("_", "-")
     path = output if output is not None else Path(f"{name}.yaml")
-    if path != _STANDARD_OUTPUT and path.exists() and not force:
-        raise ScenarioError(f"{path}: is there already; give another --output, or --force")
-    text = draft(_draft(name, asked))
+    run = _RUN.get(str(asked["fault"]), "netdiag run {}")
+    return _save(path, draft(_draft(name, asked)), force=force, run=run)
+
+
+def _refuse_more(answers: dict[str, object]) -> None:
+    given = [f"--{key.replace('_', '-')}" for key, answer in answers.items() if answer is not None]
+    if given:
+        raise click.UsageError(
+            f"{' and '.join(given)}: a stack's worker has settings of its own; leave it out with "
+            "--compose"
+        )
+
+
+def _on_stack(
+    name: str, compose: Path, path: Path, client: str | None, server: str | None
+) -> str:
+    """The draft for a stack; its compose file as seen from where the scenario will lie."""
+    from netdiag.scenario.stack_draft import stack_draft, stack_in  # noqa: PLC0415
+
+    stack = stack_in(compose, client=client, server=server)
+    beside = Path.cwd() if path == _STANDARD_OUTPUT else path.parent.resolve()
+    return stack_draft(name, replace(stack, file=os.path.relpath(compose, beside)))
+
+
+def _save(path: Path, text: str, *, force: bool, run: str) -> int:
+    """Write the text, and say how it is run."""
     if path == _STANDARD_OUTPUT:
         click.echo(text, nl=False)
         return 0
+    if path.exists() and not force:
+        raise ScenarioError(f"{path}: is there already; give another --output, or --force")
     _write(path, text)
-    how = _RUN.get(str(asked["fault"]), "netdiag run {}").format(shlex.quote(str(path)))
-    click.echo(f"{path} written\nrun it: {how}")
+    click.echo(f"{path} written\nrun it: {run.format(shlex.quote(str(path)))}")
     return 0
 
 

@@ -142,3 +142,21 @@ def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch: pytest.MonkeyP
     assert [default for _, default in asked] == ["brpop", "blocked", "10s", "none"]
     (cell,) = expand(load("request-in-flight-blackhole.yaml")).cells
     assert (cell.client.settings.read_timeout, cell.faults[0].heals) == (4, False)
+
+
+def test_a_scenario_on_a_teams_own_stack_names_the_compose_file_from_where_it_lies(tmp_path):
+    (tmp_path / "stack.yml").write_text("services: {worker: {image: x}, redis: {image: redis}}")
+    (tmp_path / "below").mkdir()
+    made = tmp_path / "below" / "mine.yaml"
+    called = call("new", "--compose", str(tmp_path / "stack.yml"), "--output", str(made))
+    assert (called.code, "sudo netdiag run" in called.out) == (0, True)
+    assert 'compose: "../stack.yml"' in made.read_text()
+    assert call("validate", str(made)).code == 0
+    assert call("new", "--compose", str(tmp_path / "stack.yml"), "--output", str(made)).code == 64
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--compose", "stack.yml", "--keepalive", "on"), ("--client", "worker"),
+])
+def test_settings_of_another_kind_of_draft_are_refused(arguments):
+    assert call("new", *arguments).code == 64
