@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Frame, Reply
+    from netdiag.analysis.replies import Reply
+    from netdiag.analysis.wire import Frame
     from netdiag.recording import Event
 
 OWN_TIMEOUT: Final = "the client's own timeout"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netdiag.analysis.cause import Wire
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Reply
+    from netdiag.analysis.replies import Reply
     from netdiag.recording import Event
 
 _WORDS: Final = ("error", "exit", "disconnect", "connect")

@@ -18,7 +18,8 @@ from netdiag.tcp.resp import KEEP
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from netdiag.analysis.wire import Reply, WireLog
+    from netdiag.analysis.replies import Reply
+    from netdiag.analysis.wire import WireLog
     from netdiag.recording import CellFiles, Event
     from netdiag.scenario import Cell
 

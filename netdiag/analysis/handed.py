@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.replies import Reply
     from netdiag.analysis.ways import Way
-    from netdiag.analysis.wire import Reply
     from netdiag.recording import Event
 
 
@@ -84,21 +84,31 @@ class Handed:
             return f"reached the client's host {self.at(reply.arrived)}, {self._behind(reply)}"
         again = "" if reply.sent < 2 else f", reply retransmitted {_times(reply.sent - 1)}"
         taken = f"taken by the cable {_times(reply.taken)}{again}"
-        socket = self._sockets.get(("server", reply.client))
+        socket = self._socket("server", reply)
         if socket is None or socket.gone is not None:
             return f"{taken}, the server's socket is gone"
         if socket.orphan:
             return f"{taken}, socket orphaned in {socket.state}"
         return f"{taken}, the server's kernel still retransmits it to nobody"
 
+    def _socket(self, side: str, reply: Reply) -> SocketState | None:
+        """The last that is known of the socket a reply was for: the first one with its ports that
+        was not gone when its connection began.
+        """
+        own = self._sockets.get((side, reply.client))
+        while own is not None and own.before is not None and _outlived(own.before, reply.began):
+            own = own.before
+        return own
+
     def _behind(self, reply: Reply) -> str:
-        own = self._sockets.get(("client", reply.client))
-        closed = own is None or own.gone is not None or own.state != "ESTABLISHED"
-        if closed:
+        alone = self._left_alone(reply)
+        if alone is not None and alone <= (reply.arrived or reply.left):
             return "where its socket was closed by then"
-        stopped = halted(self._moments, "client")
+        stopped = halted(self._moments, "client", self.consumers.who(reply.client))
         if stopped is not None and stopped.what == "signal":
             return "where its program was frozen"
+        if alone is not None:
+            return f"where its socket was closed {self.at(alone)}, before a consumer read it"
         return "but no consumer read it"
 
     def to_a_zombie(self, reply: Reply) -> bool:
@@ -106,16 +116,16 @@ class Handed:
         if reply.taken:
             t = reply.left
             return any(fault.active(t, t) for fault in self._faults if fault.taken)
-        left = self._left_alone(reply.client)
+        left = self._left_alone(reply)
         return left is not None and left < reply.left
 
-    def _left_alone(self, client: str) -> int | None:
-        """When a connection of a client lost its program: closed, though its kernel may keep the
-        socket for long, or gone.
+    def _left_alone(self, reply: Reply) -> int | None:
+        """When a reply's connection lost its program at the client: closed, though its kernel may
+        keep the socket for long, or gone.
         """
         for event in self._moments.of("client.kernel", "socket", "socket_gone"):
             alone = event.what == "socket_gone" or event.data.get("orphan")
-            if alone and event.data.get("client") == client:
+            if alone and event.data.get("client") == reply.client and event.t >= reply.began:
                 return event.t
         return None
 
@@ -149,6 +159,10 @@ class Handed:
         """When the server's program ended after `t`, with all it held in memory."""
         ends = (one.t for one in self._moments.of("server.app", "exit") if one.t >= t)
         return next(ends, None)
+
+
+def _outlived(socket: SocketState, t: int) -> bool:
+    return socket.gone is None or socket.gone >= t
 
 
 def _times(count: int) -> str:

@@ -49,7 +49,8 @@ REASONS: Final = {
 @dataclass(frozen=True)
 class SocketState:
     """The last that is known of one socket; `gone` is when it was found gone, `alive` when its
-    kernel had it still (ns; None: nobody wrote that down).
+    kernel had it still (ns; None: nobody wrote that down); before: the socket that had its ports
+    before it.
     """
 
     side: str
@@ -61,6 +62,7 @@ class SocketState:
     gone: int | None
     send_queue: int = 0
     alive: int | None = None
+    before: SocketState | None = None
 
 
 def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
@@ -89,7 +91,15 @@ def last_states(events: Sequence[Event]) -> dict[tuple[str, str], SocketState]:
         )
         since = before.since if same and before is not None else event.t
         states[side, client] = SocketState(
-            side, client, state, timer, since, orphan, None, queue if isinstance(queue, int) else 0
+            side,
+            client,
+            state,
+            timer,
+            since,
+            orphan,
+            None,
+            queue if isinstance(queue, int) else 0,
+            before=before if before is None or before.gone is not None else before.before,
         )
     return states
 

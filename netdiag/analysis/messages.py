@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Reply
+    from netdiag.analysis.replies import Reply
     from netdiag.catalogue.patterns import Pattern
     from netdiag.recording import Event
 

@@ -60,12 +60,14 @@ def by_fault(event: Event) -> bool:
     return event.what == "exit" and event.data.get("fault") is not None
 
 
-def halted(moments: Moments, host: str) -> Event | None:
+def halted(moments: Moments, host: str, who: str | None = None) -> Event | None:
     """Why a host's program does not run at the end: its exit, or the signal that stopped it; None
-    when it does (or did when it was last heard of).
+    when it does (or did when it was last heard of). who: of several clients, whose program.
     """
     why = None
     for event in moments.of(f"{host}.app", "start", "started", "exit", "signal", "docker"):
+        if who not in (None, event.who):
+            continue
         word = event.data.get("signal") or event.data.get("verb")
         done = word if event.outcome == "ok" else None
         if event.what in ("start", "started") or done in ("SIGCONT", "unpause"):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from netdiag.analysis.handed import Handed
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.replies import Reply
     from netdiag.analysis.ways import Way
-    from netdiag.analysis.wire import Reply, WireLog
+    from netdiag.analysis.wire import WireLog
 
 _SIGNS: Final = {
     "fin": "the service closed its connection",

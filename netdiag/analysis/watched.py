@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Frame, Reply, WireLog
+    from netdiag.analysis.replies import Reply
+    from netdiag.analysis.wire import Frame, WireLog
 
 HELD: Final = "unacked"
 """Where Celery's transport keeps what a worker has received and not acknowledged yet."""

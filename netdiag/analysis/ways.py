@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netdiag.analysis.moments import Moments
-    from netdiag.analysis.wire import Reply
+    from netdiag.analysis.replies import Reply
     from netdiag.recording import Event
     from netdiag.tcp.resp import Value
 

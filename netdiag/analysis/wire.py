@@ -1,9 +1,7 @@
 """The tape -> what was on the wire: every frame as it came to the cable, its label and its fate.
 
 Each frame's label is the one its sender's end of the cable gives, and the phases are read as the
-cable read them; what was handed on is the other end's copy and tells that it was delivered. Replies
-are read out of the streams, on both ends, so the analysis knows when a message left the server and
-when it reached the client's host.
+cable read them; what was handed on is the other end's copy and tells that it was delivered.
 """
 
 from __future__ import annotations
@@ -12,19 +10,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netdiag.analysis.replies import Replies
 from netdiag.errors import RecordingError
 from netdiag.recording import printable
 from netdiag.tcp.blocks import MAGIC
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.pcapng import INBOUND, Damaged, Packet, Statistics, Truncated, read_pcapng
 from netdiag.tcp.phases import Occurrence, PhaseReader
-from netdiag.tcp.resp import KEEP, RespReader, Value
-from netdiag.tcp.stream import Piece, Stream
+from netdiag.tcp.resp import KEEP
 from netdiag.tcp.wire import RST, SYN, endpoint_text, parse_ethernet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from netdiag.analysis.replies import Reply
     from netdiag.tcp.flows import Observation
     from netdiag.tcp.wire import Segment
 
@@ -70,23 +69,6 @@ class Neighbour:
 
 
 @dataclass
-class Reply:
-    """A message of the server: when its first byte left, how often it was sent, when it was there
-    whole, and when its receiver sent something new after that.
-    """
-
-    client: str
-    value: Value
-    left: int
-    packet: int
-    seq: int
-    sent: int = 1
-    taken: int = 0
-    arrived: int | None = None
-    followed: int | None = None
-
-
-@dataclass
 class WireLog:
     """All that a tape holds. frames: as the cable got or made them; handed: as they were given to
     the client's host, which a cable that had to wait for its turn does later; trouble: why frames
@@ -116,36 +98,6 @@ class WireLog:
                 and not frame.segment.flags & (SYN | RST)
             }
         )
-
-
-class _Replies:
-    """The server's messages of one connection, read at one end of the cable."""
-
-    def __init__(self, keep: int) -> None:
-        self._stream = Stream()
-        self._reader = RespReader(commands=False, keep=keep)
-        self._starts: list[tuple[int, Frame]] = []
-
-    def feed(self, frame: Frame) -> list[tuple[Value, Frame, int]]:
-        """Messages that this frame makes whole: value, the frame of their first byte, their first
-        seq.
-        """
-        segment = frame.segment
-        if segment.flags & SYN:
-            self._stream.synchronise(segment.seq)
-        found = []
-        for piece in self._stream.feed(segment.seq, segment.payload, segment.length, frame.number):
-            if not isinstance(piece, Piece):
-                self._reader.skip(piece.end - piece.start)
-                continue
-            self._starts.append((piece.start, frame))
-            for message in self._reader.feed(piece.data):
-                while len(self._starts) > 1 and self._starts[1][0] <= message.start:
-                    self._starts.pop(0)
-                start, first = self._starts[0]
-                seq = (first.segment.seq + message.start - start) & 0xFFFFFFFF
-                found.append((message.value, first, seq))
-        return found
 
 
 def neighbour(frame: bytes) -> bool | None:
@@ -198,13 +150,9 @@ class _TapeReader:
 
     def __init__(self, log: WireLog, commands: frozenset[str], keep: int) -> None:
         self._log = log
-        self._keep = keep
         self._ends = BothEnds()
         self._phases = PhaseReader(commands)
-        self._server: dict[str, _Replies] = {}
-        self._client: dict[str, _Replies] = {}
-        self._open: dict[str, list[Reply]] = {}
-        self._there: dict[str, list[Reply]] = {}
+        self._replies = Replies(log.replies, keep)
 
     def packet(self, packet: Packet, t: int) -> None:
         segment = parse_ethernet(packet.frame)
@@ -225,9 +173,9 @@ class _TapeReader:
             )
             self._log.frames.append(frame)
             if seen.side == 1:
-                self._sent(frame)
+                self._replies.sent(frame)
             elif seen.new_bytes:
-                self._followed(frame)
+                self._replies.followed(frame)
             return
         self._ends.received(t, packet.interface, segment)
         if comment is not None and comment.startswith(_MAKER):
@@ -245,45 +193,10 @@ class _TapeReader:
             client = endpoint_text(segment.dst, segment.dport)
             handed = Frame(packet.number, t, 1, client, None, segment)
             self._log.handed.append(handed)
-            self._delivered(handed)
+            self._replies.delivered(handed)
 
     def _name(self, seen: Observation) -> str:
         segment = seen.segment
         if seen.side == 0:
             return endpoint_text(segment.src, segment.sport)
         return endpoint_text(segment.dst, segment.dport)
-
-    def _sent(self, frame: Frame) -> None:
-        """A frame of the server: the replies it makes whole, and those that it sends once more."""
-        segment = frame.segment
-        for reply in self._open.get(frame.client, ()):
-            inside = (reply.seq - segment.seq) & 0xFFFFFFFF
-            if segment.length and inside < segment.length:
-                reply.sent += 1
-                reply.taken += frame.taken is not None
-        for value, first, seq in self._replies(self._server, frame):
-            reply = Reply(
-                frame.client, value, first.t, first.number, seq, taken=int(frame.taken is not None)
-            )
-            self._log.replies.append(reply)
-            self._open.setdefault(frame.client, []).append(reply)
-
-    def _replies(
-        self, end: dict[str, _Replies], frame: Frame
-    ) -> list[tuple[Value, Frame, int]]:
-        return end.setdefault(frame.client, _Replies(self._keep)).feed(frame)
-
-    def _delivered(self, frame: Frame) -> None:
-        """A frame that was handed to the client's host: the replies that are there now."""
-        for _, _, seq in self._replies(self._client, frame):
-            for reply in self._open.get(frame.client, ()):
-                if reply.seq == seq:
-                    reply.arrived = frame.t
-                    self._open[frame.client].remove(reply)
-                    self._there.setdefault(frame.client, []).append(reply)
-                    break
-
-    def _followed(self, frame: Frame) -> None:
-        """New bytes of the client: it has gone on after the replies that are there."""
-        for reply in self._there.pop(frame.client, ()):
-            reply.followed = frame.t

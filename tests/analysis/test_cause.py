@@ -10,7 +10,7 @@ from pytest import param
 
 from netdiag.analysis.cause import Wire
 from netdiag.analysis.client import notice
-from netdiag.analysis.wire import Frame, Reply
+from netdiag.analysis.replies import Reply
 from netdiag.tcp.resp import ErrorReply
 from netdiag.tcp.wire import ACK, FIN, RST, SYN
 
@@ -18,6 +18,7 @@ from .recorded import CLIENT, SECOND, event, frame, moments, seen, wire
 from .test_client import CUT, app, error
 
 if TYPE_CHECKING:
+    from netdiag.analysis.wire import Frame
     from netdiag.recording import Event
 
 OWN = "the client's own timeout"

@@ -9,7 +9,7 @@ import pytest
 from pytest import param
 
 from netdiag.analysis.client import asleep, false_timeouts, notice, recovered, recovered_on
-from netdiag.analysis.wire import Reply
+from netdiag.analysis.replies import Reply
 from netdiag.tcp.wire import FIN, SYN
 
 from .recorded import SECOND, analysed, cell, event, frame, moments, wire

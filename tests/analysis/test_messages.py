@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import param
 
-from netdiag.analysis.kernel import SocketState
+from netdiag.analysis.kernel import SocketState, last_states
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import FATES, FaultEffect, Message
-from netdiag.analysis.wire import Reply
+from netdiag.analysis.replies import Reply
 from netdiag.catalogue.patterns import PATTERNS
 
-from .recorded import CLIENT, SECOND, analysed, cell, event, moments
+from .recorded import CLIENT, SECOND, analysed, cell, event, gone, moments, seen
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
@@ -285,6 +285,42 @@ def test_of_several_clients_each_accounts_for_the_requests_it_made() -> None:
     pushed = [*push(1), got(2, who="a"), left(), END]
     (message,) = account(moments(*pushed), [], [], {}, PATTERNS["brpop"], who="b")
     assert message.id == "m1", "a queue's messages are everybody's"
+
+
+def test_a_reply_was_for_the_socket_that_had_the_port_then() -> None:
+    """The client of the first life was gone before the reply; the second one says nothing of it."""
+    events = [seen(1, "client", "ESTABLISHED"), seen(1, "server", "ESTABLISHED"),
+              gone(3, "client"), gone(6, "server"),
+              seen(8, "client", "ESTABLISHED"), seen(8, "server", "ESTABLISHED")]
+    replies = [replace(reply(5, arrived=5.1), began=SECOND),
+               replace(reply(9, arrived=9.1), began=8 * SECOND),
+               replace(reply(5, taken=1), began=SECOND),
+               replace(reply(9, taken=1), began=8 * SECOND)]
+    told = [fate([*push(2), *events, left()], [one], sockets=last_states(events))
+            for one in replies]
+    assert [one.fate for one in told] == ["zombie", "lost", "lost", "lost"]
+    for one, where in zip(told, ("where its socket was closed by then", "but no consumer read it",
+                                 "the server's socket is gone", "still retransmits it to nobody"),
+                          strict=True):
+        assert where in one.text
+
+
+def test_a_socket_that_was_closed_after_the_reply_was_not_closed_by_then() -> None:
+    events = [seen(1, "client", "ESTABLISHED"), gone(9, "client")]
+    told = fate([*push(2), *events, left()], [reply(3, arrived=3.1)], sockets=last_states(events))
+    assert "where its socket was closed at +9.000 s, before a consumer read it: lost" in told.text
+
+
+def test_another_clients_frozen_program_explains_nothing() -> None:
+    events = [replace(one, who=who) for who in ("a", "b") for one in (
+        event(0.1, "client.app", "connect", "ok", local=[f"10.0.{who == 'b':d}.1", 40000]),
+        event(1, "client.app", "call", "start", command="BRPOP"))]
+    frozen = replace(event(2, "client.app", "signal", "ok", signal="SIGSTOP"), who="b")
+    texts = [accounted([*push(1), *events, frozen, left(), END],
+                       [replace(reply(3, arrived=3.1), client=f"10.0.{number}.1:40000")], [], {}
+                       )[0].text for number in (0, 1)]
+    assert "but no consumer read it" in texts[0]
+    assert "where its program was frozen" in texts[1]
 
 
 def test_what_nobody_produced_is_unexpected() -> None:

@@ -9,9 +9,10 @@ import pytest
 from netdiag.analysis.messages import account
 from netdiag.analysis.model import Backlog
 from netdiag.analysis.moments import Moments
+from netdiag.analysis.replies import Reply
 from netdiag.analysis.service import notice, recovered, subject
 from netdiag.analysis.watched import backlog, read
-from netdiag.analysis.wire import Frame, Reply, WireLog
+from netdiag.analysis.wire import Frame, WireLog
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.tcp.ends import BothEnds
 from netdiag.tcp.tasks import name_of
