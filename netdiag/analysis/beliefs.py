@@ -50,11 +50,16 @@ def zombies(sockets: Mapping[tuple[str, str], SocketState], moments: Moments) ->
                 side,
                 client,
                 moments.since(since),
-                f"the {side} still believes in {client}, the {peer} {how} since "
+                f"the {side} {_holds(own)} {client}, the {peer} {how} since "
                 f"{moments.since(since):+.2f} s",
             )
         )
     return tuple(found)
+
+
+def _holds(own: SocketState) -> str:
+    """In CLOSE-WAIT its kernel knows that the other has closed; its program has not looked."""
+    return "still believes in" if own.state != "CLOSE-WAIT" else "has not closed its end of"
 
 
 def four_beliefs(

@@ -33,10 +33,8 @@ class Consumers:
         spoke = dict.fromkeys(event.who for event in moments.of("client.app"))
         self.names = tuple(spoke or {"": None})
         self._hosts: dict[str, str] = {}
-        for event in moments.of("client.app", "connect"):
-            local = event.data.get("local")
-            if isinstance(local, list) and local:
-                self._hosts[str(local[0])] = event.who
+        for event in moments.of("client.kernel", "socket"):
+            self._hosts[_host(str(event.data.get("client")))] = event.who
         self._ids: dict[str, str] = {}
         for event in moments.of("server.app", "client_list"):
             rows = event.data.get("clients")
@@ -46,7 +44,7 @@ class Consumers:
 
     def who(self, client: str) -> str:
         """Whose connection an endpoint is: the client's name in the cell."""
-        return self._hosts.get(client.rpartition(":")[0].strip("[]"), "")
+        return self._hosts.get(_host(client), "")
 
     def called(self, client: str) -> str:
         """`client 8`, as CLIENT LIST has it, or its endpoint; with its name where it has one."""
@@ -54,6 +52,10 @@ class Consumers:
         short = f"client {client if number is None else number}"
         who = self.who(client)
         return f"{who} ({short})" if who else short
+
+
+def _host(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0]
 
 
 class Handed:

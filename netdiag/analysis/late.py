@@ -9,21 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netdiag.analysis.moments import Moments
+    from netdiag.analysis.replies import Reply
     from netdiag.analysis.ways import Way
 
 
-def received_late(way: Way, moments: Moments) -> str:
-    """`received 7.00 s after its pushing; it waited in the queue for 6.50 s`."""
-    told = f"received {_seconds(way)} s after its pushing"
+def received_late(way: Way, moments: Moments, replies: Sequence[Reply]) -> str:
+    """`received by a 7.00 s after its pushing; it waited in the queue for 6.50 s`; `replies` are
+    those to the client that had it last.
+    """
+    who = f" by {way.got[-1].who}" if way.got[-1].who else ""
+    told = f"received{who} {_seconds(way)} s after its pushing"
     if way.requeued:
         return f"{told}; it was given back at {moments.since(way.requeued[0].t):+.3f} s"
-    return f"{told}; {_longest(way, 'it waited in the queue') or 'it waited in the queue'}"
+    waited = "it waited in the queue"
+    return f"{told}; {_longest(way, replies, waited) or waited}"
 
 
 def answered_late(way: Way) -> str:
     """`answered 1.68 s after it was made; the server did not answer for 1.60 s`."""
-    why = _longest(way, "the server did not answer")
+    why = _longest(way, way.replies, "the server did not answer")
     return f"answered {_seconds(way)} s after it was made{f'; {why}' if why else ''}"
 
 
@@ -31,12 +38,12 @@ def _seconds(way: Way) -> str:
     return f"{(way.got[-1].t - way.pushed) / 1e9:.2f}"
 
 
-def _longest(way: Way, before: str) -> str:
+def _longest(way: Way, replies: Sequence[Reply], before: str) -> str:
     """The longest part of the way; `before`: what is said of that which precedes the reply. Empty
     when no reply was seen.
     """
     got = way.got[-1].t
-    reply = next((one for one in reversed(way.replies) if one.left <= got), None)
+    reply = next((one for one in reversed(replies) if one.left <= got), None)
     if reply is None:
         return ""
     arrived = min(got, reply.arrived if reply.arrived is not None else got)

@@ -149,7 +149,8 @@ class _Story:
             return "delivered", f"received {self.receipts(way.got)}{owed}"
         if self.pattern.own_messages:
             return "late", f"{answered_late(way)}{owed}"
-        return "late", f"{received_late(way, self.moments)}{owed}"
+        to_it = [one for one in way.replies if self.handed.consumers.who(one.client) == got.who]
+        return "late", f"{received_late(way, self.moments, to_it)}{owed}"
 
     def stuck(self, way: Way) -> Told | None:
         if not way.places:

@@ -275,6 +275,19 @@ def test_who_was_closed_by_its_client_before_the_reply_is_a_zombie() -> None:
     assert later.fate == "lost"
 
 
+def test_a_subscriber_that_was_late_is_told_of_by_its_own_reply() -> None:
+    """Both had it sent at once; the frozen one read it when it was thawed."""
+    other = "10.0.1.1:40000"
+    sockets = [replace(seen(0, "client", "ESTABLISHED", client=client), who=who)
+               for client, who in ((CLIENT, "cut"), (other, "well"))]
+    replies = [reply(1.1, arrived=5, sent=4), replace(reply(1.1, arrived=1.2), client=other)]
+    story = [got(1.2, who="well"), got(5, who="cut")]
+    events = [*sockets, *push(1), *story, left()]
+    told = fate(events, replies, [cut(0.5, 4)], pattern="subscribe")
+    assert told.text == ("received by cut 4.00 s after its pushing; its reply was sent 4 times, "
+                         "and was under way for 3.90 s")
+
+
 def test_of_several_clients_each_accounts_for_the_requests_it_made() -> None:
     events = [replace(call(1, "a:r1"), who="a"), replace(call(1, "b:r1"), who="b"),
               got(2, "stranger", who="b"), left(executed=["a:r1"]), END]
@@ -313,7 +326,7 @@ def test_a_socket_that_was_closed_after_the_reply_was_not_closed_by_then() -> No
 
 def test_another_clients_frozen_program_explains_nothing() -> None:
     events = [replace(one, who=who) for who in ("a", "b") for one in (
-        event(0.1, "client.app", "connect", "ok", local=[f"10.0.{who == 'b':d}.1", 40000]),
+        seen(0.1, "client", "ESTABLISHED", client=f"10.0.{who == 'b':d}.1:40000"),
         event(1, "client.app", "call", "start", command="BRPOP"))]
     frozen = replace(event(2, "client.app", "signal", "ok", signal="SIGSTOP"), who="b")
     texts = [accounted([*push(1), *events, frozen, left(), END],
@@ -332,7 +345,7 @@ def test_what_nobody_produced_is_unexpected() -> None:
 def test_a_client_is_called_as_the_server_calls_it() -> None:
     rows = [{"id": "8", "addr": CLIENT}]
     listed = event(0, "server.app", "client_list", clients=rows)
-    named = replace(event(0, "client.app", "connect", "ok", local=["10.0.0.1", 40000]), who="c")
+    named = replace(seen(0, "client", "ESTABLISHED"), who="c")
     told = accounted([listed, named, *push(1), left(), END], [reply(1.1, taken=1)], [], {})
     assert "popped at +1.100 s for c (client 8); taken by the cable once" in told[0].text
 
