@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
+NETWORK: Final = "com.docker.compose.network"
 NUMBER: Final = "com.docker.compose.container-number"
 _COMES_BACK: Final = ("always", "unless-stopped", "on-failure")
 

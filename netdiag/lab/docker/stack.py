@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from netdiag.errors import LabError
 from netdiag.lab.docker import RUN_LABEL
 from netdiag.lab.docker.compose import Project, command, read
-from netdiag.lab.docker.described import PROJECT
+from netdiag.lab.docker.described import NETWORK, PROJECT
 from netdiag.lab.docker.health import healthy
 from netdiag.lab.docker.isolate import isolate
 from netdiag.lab.docker.naming import images_of, profiles_of, project_of
@@ -55,7 +55,8 @@ def bring_up(
     config, start = _chosen(services)
     project = Project(name, into)
     images = _images(engine, file, config, start)
-    project.write(isolate(config, run=run, project=name, images=images, ip=ip))
+    made = isolate(config, run=run, project=name, images=images, ip=ip)
+    project.write(made)
     labels = f"{RUN_LABEL}={run}", f"{PROJECT}={name}"
     if start.first:
         project.up(start.first)
@@ -65,10 +66,22 @@ def bring_up(
     if start.then:
         project.up(start.then, alone=True)
         healthy(engine, labels, start.then, patience=_PATIENCE)
+    for client in _of(engine, labels, services.client):
+        _join_all(engine, client, made["services"][services.client]["networks"])
     clients = _of(engine, labels, services.client)
     for replica in clients[services.clients :]:  # nobody watches these
         engine.start(replica)
     return clients[: services.clients], _of(engine, labels, services.server)[0]
+
+
+def _join_all(engine: Engine, client: Container, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Join a container that is made and not started to all its networks: Compose v1 leaves all but
+    one until it starts a container itself.
+    """
+    there = {net: name for _, name, net in engine.networks(NETWORK, f"{PROJECT}={client.project}")}
+    for net, place in wanted.items():
+        if there[net] not in client.networks:
+            engine.join(client, there[net], (client.service, *(place.get("aliases") or ())))
 
 
 def look_ahead(engine: Engine, services: Services) -> None:

@@ -234,20 +234,24 @@ services:
     container_name: the-broker
     command: sh -c 'redis-server --port 6400 --requirepass "s3cret" --bind 0.0.0.0'
     ports: ["6379:6400"]
+    networks: [store]
   worker:
     image: netdiag/redis
     restart: always
     user: nobody
     entrypoint: [timeout, "4"]
     command: [redis-cli, -h, the-broker, -p, "6400", -a, s3cret, BRPOP, jobs, "0"]
+    networks: [front, store]
     depends_on: [redis]
   shell:
     image: netdiag/redis
     command: [sleep, infinity]
+    networks: [store]
     depends_on: [worker]
   tests:
     image: no-such-image
     profiles: [ci]
+networks: {front: {}, store: {}}
 """
 QUICK = """
 name: habits
@@ -265,8 +269,8 @@ duration: 15s
 
 
 def test_a_worker_that_dials_at_once_and_is_started_again_meets_the_cable_every_time(home):
-    """A broker found by its container's name, another port, a password, a restart policy, a
-    service behind the client's, a profile that nobody asked for.
+    """A broker found by its container's name, another port, a password, a restart policy, two
+    networks, a service behind the client's, a profile that nobody asked for.
     """
     engine_or_skip("redis")
     before = listing()
