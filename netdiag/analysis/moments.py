@@ -5,6 +5,7 @@ Holds the one conversion from CLOCK_MONOTONIC nanoseconds to seconds since the c
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def faults_of(events: tuple[Event, ...], origin: int) -> tuple[FaultEffect, ...]
     summaries: dict[str, dict[str, Any]] = {}
     acts: dict[str, list[Event]] = {}
     for event in events:
-        if event.what in ("signal", "started", "docker", "late"):
+        if event.what in ("signal", "started", "docker", "late") or by_fault(event):
             acts.setdefault(str(event.data.get("fault")), []).append(event)
         if event.lane != "cable" or "fault" not in event.data:
             continue
@@ -143,12 +144,25 @@ def _text(value: object) -> str | None:
 
 
 def _with_acts(effect: FaultEffect, acts: list[Event]) -> FaultEffect:
-    """The same with what was done to a program."""
-    return replace(
-        effect,
-        acts=tuple(_act(one.data) for one in acts if one.outcome == "ok"),
-        undone=next((_act(one.data) for one in acts if one.outcome != "ok"), None),
-    )
+    """The same with what was done to a program, and its end, where that was not seen at once."""
+    done: list[str] = []
+    undone = None
+    for before, one in zip((None, *acts), acts, strict=False):
+        if one.what != "exit" and one.outcome != "ok":
+            undone = undone or _act(one.data)
+        elif one.what != "exit":
+            done.append(_act(one.data))
+        elif before is not None and before.what == "signal" and "ended: " not in "".join(done):
+            done.append(f"ended: {_code(one.data.get('code'))}")
+    return replace(effect, acts=tuple(done), undone=undone)
+
+
+def _code(code: object) -> str:
+    """`code 0`, or `SIGTERM` for -15."""
+    try:
+        return signal.Signals(-code).name if isinstance(code, int) and code < 0 else f"code {code}"
+    except ValueError:
+        return f"code {code}"
 
 
 def _act(data: Mapping[str, object]) -> str:

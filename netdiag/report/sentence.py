@@ -46,11 +46,11 @@ def _noticing(cell: CellAnalysis) -> str:
 
 def _ended(faults: tuple[FaultEffect, ...]) -> str:
     """Of a client that could notice nothing, because the fault was its own end."""
-    for fault in faults:
-        if fault.verb.endswith("the client") and any("ended: " in act for act in fault.acts):
-            again = ", and it was started again" if len(fault.acts) > 1 else ""
-            return f"the fault ended the client itself{again}"
-    return ""
+    acts = [act for one in faults if one.verb.endswith("the client") for act in one.acts]
+    if not any("ended: " in act for act in acts):
+        return ""
+    again = ", and it was started again" if "started again" in acts else ""
+    return f"the fault ended the client itself{again}"
 
 
 def _errors(cell: CellAnalysis) -> str:

@@ -19,6 +19,7 @@ from netdiag.errors import LabError
 from netdiag.faults import EventTrigger, Fault, PhaseTrigger, TimeTrigger
 from netdiag.faults.host import Freeze, HostFault, Kill, Restart, Signal
 from netdiag.recording import read_events
+from netdiag.report.sentence import headline
 from netdiag.run.front import run_plan
 from netdiag.scenario import Cell, Plan
 from netdiag.scenario.workload import Produce, Workload
@@ -111,7 +112,7 @@ def recording(tmp_path_factory):
         param("kill-server", ["SIGKILL: ended: SIGKILL", "started again"], id="a killed server"),
         param("kill-client", ["SIGKILL: ended: SIGKILL", "started again"], id="a killed client"),
         param("restart-server", ["SIGKILL: ended: SIGKILL", "started again"], id="a restart"),
-        param("term-client", ["SIGTERM: "], id="any signal"),
+        param("term-client", ["SIGTERM: ", "ended: SIGTERM"], id="any signal"),
     ],
 )
 def test_what_was_done_to_a_program_is_proven(recording, name: str, acts: list[str]) -> None:
@@ -200,6 +201,10 @@ def test_what_a_program_has_started_is_frozen_with_it(recording) -> None:
 
 def test_the_end_of_a_killed_client_is_no_noticing(recording) -> None:
     cells = recording[1]
+    assert headline(cells["kill-client"]).startswith(
+        "the fault ended the client itself, and it was started again"
+    )
+    assert headline(cells["term-client"]).startswith("the fault ended the client itself;")
     assert cells["kill-client"].noticed is None
     assert cells["term-client"].noticed is None
     assert cells["kill-client"].messages[-1].fate == "delivered"
