@@ -97,6 +97,7 @@ def run(
             if child.wait() < 0:
                 _was_killed(recording.cell(cell.id), child.wait())
             if child.wait() != 0 and not keep_going:
+                _not_begun(cell, len(waiting))
                 waiting.clear()
     return 0
 
@@ -109,6 +110,15 @@ def _mount_scratch(scratch: Path) -> None:
             f"the sandbox cannot mount a tmpfs on {scratch} ({err.strerror}), so no lab can be "
             "made; give another directory with --out"
         ) from err
+
+
+def _not_begun(failed: Cell, count: int) -> None:
+    if count:
+        print(
+            f"cell {failed.id} could not be run to its end, so {count} more "
+            f"{'was' if count == 1 else 'were'} not begun; --keep-going begins them all the same",
+            file=sys.stderr,
+        )
 
 
 def _was_killed(files: CellFiles, code: int) -> None:

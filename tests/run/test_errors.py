@@ -189,6 +189,17 @@ def test_a_program_that_fails_makes_its_cell_unknown(
         assert words in told
 
 
+def test_cells_that_are_not_begun_because_of_another_are_told_with_the_way_out(home: Home) -> None:
+    text = (
+        "name: x\nduration: 200ms\nworkload: {key: jobs}\n"
+        "matrix: {server.config.maxmemory: [nonsense, 1mb, 2mb]}\n"
+    )
+    done = home.record(text, "--jobs", "1")
+    assert done.code == 2
+    assert "=nonsense could not be run to its end, so 2 more were not begun; --keep" in done.err
+    assert "not begun" not in home.record(text, "--jobs", "1", "--keep-going").err
+
+
 def test_a_file_that_cannot_be_executed_says_so(home: Home) -> None:
     program = home.root / "app"
     program.write_bytes(b"\x7fELF but not really")
