@@ -31,15 +31,19 @@ class Marks:
     fault: str
 
 
+NARROW: Final = 60  # columns; fewer are narrow
 _UNICODE: Final = Marks("\u2502", "\u25cf", "\u254e", "\u2716")
 _ASCII: Final = Marks("|", "o", ":", "X")
 
 
 @dataclass(frozen=True)
 class Ink:
-    """Makes Text for a console; `ascii`: it can show nothing else."""
+    """Makes Text for a console; `ascii`: it can show nothing else; `narrow`: so few columns that
+    words beside other columns would have no room.
+    """
 
     ascii: bool
+    narrow: bool = False
 
     @property
     def marks(self) -> Marks:

@@ -41,20 +41,25 @@ _KIND_STYLE: Final = {
 
 
 def timeline_table(rows: tuple[Row, ...], ink: Ink) -> Table:
-    """Time, tracks, lane, packet number, words."""
+    """Time, tracks, lane, packet number, words; a narrow console has the last three in one."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(max_width=13, overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
+    if not ink.narrow:
+        table.add_column(max_width=13, overflow="fold")
+        table.add_column(justify="right", no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     for row in rows:
-        packet = "" if row.packet is None else f"#{row.packet}"
         told = ink.told(row.text, _KIND_STYLE.get(row.kind, ""), row.reason)
-        table.add_row(
-            ink.text(row.time), _tracks(row, ink), _lane(row, ink), ink.text(packet, "dim"), told
-        )
+        where = _lane(row, ink), ink.text("" if row.packet is None else f"#{row.packet}", "dim")
+        words = (_in_one(*where, told),) if ink.narrow else (*where, told)
+        table.add_row(ink.text(row.time), _tracks(row, ink), *words)
     return table
+
+
+def _in_one(lane: Text, packet: Text, told: Text) -> Text:
+    """`server kernel #31: keepalive probe #1 ...`."""
+    return Text.assemble(lane, " " if packet else "", packet, ": ", told, overflow="fold")
 
 
 def _lane(row: Row, ink: Ink) -> Text:
@@ -80,18 +85,21 @@ def _sign(row: Row, lane: str, ink: Ink) -> str:
 
 
 def timers_table(timers: tuple[TimerRow, ...], ink: Ink) -> Table:
-    """From, to, whose socket, which timer and why."""
+    """From, to, whose socket, which timer and why; a narrow console has the last ones in one."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
+    if not ink.narrow:
+        table.add_column(overflow="fold")
     table.add_column(ratio=1, overflow="fold")
     for one in timers:
         text = f"{one.state}, {one.timer}"
         told = ink.told(text, "", one.reason)
         if one.more:
             told = ink.text(f"... {one.more} more: {text}", "dim")
-        table.add_row(ink.text(one.begins), ink.text(f"to {one.ends}"), ink.text(_whose(one)), told)
+        whose = ink.text(_whose(one))
+        words = (_in_one(whose, Text(), told),) if ink.narrow else (whose, told)
+        table.add_row(ink.text(one.begins), ink.text(f"to {one.ends}"), *words)
     return table
 
 

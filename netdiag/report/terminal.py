@@ -15,7 +15,7 @@ from rich.text import Text
 
 from netdiag.analysis.model import Outcome
 from netdiag.report.columns import Compared, SideBySide
-from netdiag.report.ink import Ink
+from netdiag.report.ink import NARROW, Ink
 from netdiag.report.lanes import timeline_table, timers_table
 from netdiag.report.predicted import SURPRISE
 from netdiag.report.reach import reach_table
@@ -35,7 +35,8 @@ def print_report(view: View, console: Console) -> None:
 
     Lines of plain text end without blanks, so that a report in a file can be compared.
     """
-    parts = Group(*report(view, Ink(console.options.ascii_only)))
+    options = console.options
+    parts = Group(*report(view, Ink(options.ascii_only, options.max_width < NARROW)))
     if console.color_system is not None:
         console.print(parts)
         return
@@ -140,20 +141,26 @@ def _facts(cell: CellView, ink: Ink) -> Table:
 
 
 def _predicted(cell: CellView, ink: Ink) -> Table:
+    """What, foretold, measured, and why; on a narrow console the words stand below the rest."""
     table = _named()
-    for _ in range(2):
-        table.add_column(overflow="fold")
-    table.add_column(ratio=1, overflow="fold")
+    for column in () if ink.narrow else (0, 0, 1):
+        table.add_column(ratio=column or None, overflow="fold")
     for one in cell.predicted:
         style = "bold yellow" if one.verdict == SURPRISE else ""
-        table.add_row(
-            ink.text(one.what),
-            ink.text(one.predicted),
-            ink.text(one.measured, "bold"),
-            ink.told(one.verdict, style, one.why) if one.verdict else ink.text(one.why, "dim"),
-        )
+        words = ink.told(one.verdict, style, one.why) if one.verdict else ink.text(one.why, "dim")
+        facts = ink.text(one.what), ink.text(one.predicted), ink.text(one.measured, "bold")
+        if ink.narrow:
+            what, foretold, measured = facts
+            table.add_row(Text.assemble(what, ": ", foretold, "; measured: ", measured))
+            table.add_row(words)
+        else:
+            table.add_row(*facts, words)
     for why in cell.unpredicted:
-        table.add_row(ink.text("cannot be told"), "", "", ink.text(why))
+        name = ink.text("cannot be told")
+        if ink.narrow:
+            table.add_row(Text.assemble(name, ": ", ink.text(why)))
+        else:
+            table.add_row(name, "", "", ink.text(why))
     return table
 
 

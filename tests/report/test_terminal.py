@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from netdiag.report import print_report, view_of
+from netdiag.report.ink import NARROW
 from netdiag.report.words import ascii_only, plain
 
 from .specimens import HOSTILE, everything, hostile, run, zombie
@@ -67,16 +68,24 @@ def test_nothing_is_cut_at_any_width(width: int, encoding: str) -> None:
             assert letters(words) in told
 
 
-@pytest.mark.parametrize("width", [50, 64, 80, 100, 160])
+@pytest.mark.parametrize("width", [40, 50, 64, 80, 100, 160])
 def test_every_row_of_a_timeline_is_there_whole(width: int) -> None:
     lines = printed(run(zombie()), width).splitlines()
     begin = next(at for at, line in enumerate(lines) if "calls" in line)
-    column = lines[begin].index("calls")
+    column = lines[begin].index("client" if width < NARROW else "calls")
     end = lines.index("", begin)
     told = letters("".join(line[column:] for line in lines[begin:end]))
     for row in view_of(run(zombie())).cells[0].rows:
         assert letters(row.text + row.reason) in told
         assert any(line.lstrip().startswith(row.time) for line in lines[begin:end])
+
+
+def test_words_have_room_on_a_narrow_console() -> None:
+    """Beside the other columns eleven would be left for them, and no long word would be whole."""
+    shown = printed(run(zombie()), 40)
+    assert "probe #1" in shown
+    for word in ("ESTABLISHED", "unacknowledged", "keepalive", "10.0.0.1:38630"):
+        assert word in shown.partition("Timeline")[2].partition("Expectations")[0]
 
 
 def test_colour_repeats_what_words_say() -> None:
