@@ -87,6 +87,20 @@ REDIS_PY_BACKOFF: dict[int, Backoff] = {
 }
 
 
+_LAST_MINOR: dict[int, int] = {3: 5, 4: 6, 5: 3, 6: 4, 7: 4, 8: 1}
+_FIRST = (3, 5)
+NEWEST = (8, 1)
+"""The newest release that these tables describe."""
+
+
+def described(version: str) -> bool:
+    """Whether a version such as `8.1.0` belongs to a release that these tables describe."""
+    major, *minor = map(int, re.findall(r"\d+", version)[:2])
+    if major not in _LAST_MINOR:
+        return False
+    return not minor or ((major, minor[0]) >= _FIRST and minor[0] <= _LAST_MINOR[major])
+
+
 def known_major(version: str) -> int:
     """`8.1.0` -> the row of the tables that describes it: its major version, or the nearest."""
     digits = re.match(r"\d{1,6}", version)

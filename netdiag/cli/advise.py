@@ -11,7 +11,7 @@ from netdiag.catalogue.clients import CLIENTS
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PhpRedisClient
 from netdiag.catalogue.redis_py import RedisPyClient
-from netdiag.cli.predict import installed, kernel_of, library_version, words_of
+from netdiag.cli.predict import installed, kernel_of, library_version, named, words_of
 from netdiag.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ def command(
     if pattern not in follows:
         raise click.UsageError(f"{client} does not follow the pattern {pattern}; choose one of "
                                f"{', '.join(sorted(follows))}")
+    redis_py = _CLIENTS[client].kind == "redis-py"
+    if library is not None and not redis_py:
+        raise click.UsageError(f"{client} is no redis-py; leave --library out")
     kernel, version = kernel_of(release, hz, warp=False), library or installed()
     try:
         advice = advise(Wish(within, _CLIENTS[client], pattern, kernel, version))
@@ -89,7 +92,7 @@ def command(
 
     from netdiag.report.advice import print_advice  # noqa: PLC0415
 
-    name = client if client == "phpredis" else f"{client} {version}"
+    name = f"{client} {named(version)}" if redis_py else client
     click.echo(f"{pattern} with {name}, to notice within {format_duration(within)}, on "
                f"{words_of(kernel)}")
     print_advice(advice, best, Console(markup=False, highlight=False, emoji=False))

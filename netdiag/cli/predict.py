@@ -9,22 +9,49 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from netdiag.catalogue.redis_py import NEWEST, described
 from netdiag.cli.completion import scenarios
 from netdiag.units import shown
 
 if TYPE_CHECKING:
+    from netdiag.catalogue.clients import Client
     from netdiag.predict import Kernel
+    from netdiag.scenario import Plan
 
 
+_NEWEST: Final = ".".join(map(str, NEWEST))
 _VERSION: Final = re.compile(r"[1-9]\d{0,2}(\.\d{1,5}){0,3}((a|b|rc|\.dev|\.post)\d{1,5})?",
                              re.ASCII)
 
 
 def library_version(_: click.Context, __: click.Parameter, raw: str | None) -> str | None:
-    """Raises click.BadParameter for what is no version."""
+    """Raises click.BadParameter for what is no version, or none that the tables describe."""
     if raw is not None and not _VERSION.fullmatch(raw):
         raise click.BadParameter(f"{shown(raw)} is no version of redis-py; write one such as 8.1.0")
+    if raw is not None and not described(raw):
+        raise click.BadParameter(f"no redis-py {raw} is described here; write a release from 3.5 "
+                                 f"to {_NEWEST}")
     return raw
+
+
+def named(version: str) -> str:
+    """`8.1.0`, and for what it is taken when nobody has described it yet."""
+    taken = "" if described(version) else f" (taken for {_NEWEST}, the newest that is described)"
+    return f"{version}{taken}"
+
+
+def _needs(library: str | None, plan: Plan) -> None:
+    """A version that no client would heed is a mistake. Raises click.UsageError."""
+    clients = [client for cell in plan.cells for client in cell.clients.values()]
+    if library is not None and not any(_unversioned(client) for client in clients):
+        raise click.UsageError("no client of this scenario is a redis-py whose version is open; "
+                               "leave --library out")
+
+
+def _unversioned(client: Client) -> bool:
+    from netdiag.predict.programs import version_of  # noqa: PLC0415 - imports when called
+
+    return client.kind == "redis-py" and not version_of(client, "")
 
 
 @click.command("predict")
@@ -65,6 +92,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     from netdiag.scenario.repeat import only as chosen  # noqa: PLC0415
 
     plan = chosen(expand(load(find(scenario), settings=settings)), only)
+    _needs(library, plan)
     kernel = kernel_of(release, hz, warp=warp)
     found = [predict(cell, kernel, version=library or installed()) for cell in plan.cells]
     if as_json:
@@ -80,7 +108,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     versions = dict.fromkeys(version_of(client, library or installed()) for cell in plan.cells
                              for client in cell.clients.values() if client.kind == "redis-py")
-    with_library = f", redis-py {', '.join(versions)}" if versions else ""
+    with_library = f", redis-py {', '.join(map(named, versions))}" if versions else ""
     click.echo(f"{plan.scenario} on {words_of(kernel)}{with_library}")
     print_predictions(found, Console(markup=False, highlight=False, emoji=False))
     return 0

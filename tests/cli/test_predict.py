@@ -46,9 +46,19 @@ def test_the_header_names_the_versions_that_are_predicted(
     scenario = tmp_path / "versions.yaml"
     scenario.write_text(f"name: versions\n{where}\n"
                         "faults: [{at: blocked, do: blackhole}]\n")
-    called = call("predict", str(scenario), *KERNEL, "--library", "7.4")
+    asked = ("--library", "7.4") if "7.4" in header else ()
+    called = call("predict", str(scenario), *KERNEL, *asked)
     assert called.code == 0, called.error
     assert header in called.out
+
+
+def test_a_release_that_nobody_has_described_is_named_as_what_it_is_taken_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "9.2.0")
+    for command in (("predict", "brpop-zombie"), ("advise", "--detect-within", "30s")):
+        out = call(*command, *KERNEL, columns=200).out
+        assert "9.2.0 (taken for 8.1, the newest that is described)" in out
 
 
 def test_json_holds_every_interval() -> None:
@@ -78,6 +88,14 @@ def test_a_kernel_whose_tick_nobody_knows_has_wider_intervals() -> None:
           "one such as 8.1.0", id="no version to predict"),
     param(("predict", "brpop-zombie", "--library", "8.\x1b[31m"), "is no version of redis-py",
           id="a version that would paint"),
+    param(("advise", "--detect-within", "3s", "--library", "99"), "no redis-py 99 is described "
+          "here; write a release from 3.5 to 8.1", id="a version that does not exist"),
+    param(("predict", "brpop-zombie", "--library", "5.9"), "no redis-py 5.9 is described",
+          id="a release that never came"),
+    param(("advise", "--detect-within", "3s", "--client", "phpredis", "--library", "5.3"),
+          "phpredis is no redis-py; leave --library out", id="another library's version"),
+    param(("predict", "brpop-zombie", "--library", "8.1", "--set", "client.python=redis-py==5.0"),
+          "no client of this scenario is a redis-py whose version is open", id="nobody heeds it"),
     param(("advise", "--detect-within", "9s", "--client", "phpredis", "--pattern", "raw"),
           "phpredis does not follow the pattern raw", id="a pattern it has not"),
 ])
