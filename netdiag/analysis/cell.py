@@ -31,7 +31,10 @@ from netdiag.errors import RecordingError
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netdiag.analysis.evidence import Evidence
+    from netdiag.analysis.model import FaultEffect
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
 
@@ -161,7 +164,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         backlog=full,
         origin=_counted_from(evidence, origin, began),
         errors=_error_counts(moments),
-        recovered_on=application.recovered_on(moments, healed, wire.replies),
+        recovered_on=application.recovered_on(moments, _over(faults), wire.replies),
     )
 
 
@@ -169,6 +172,13 @@ def _version(moments: Moments) -> str | None:
     start = moments.first("client.app", "start")
     version = start.data.get("version") if start is not None else None
     return version if isinstance(version, str) else None
+
+
+def _over(faults: Sequence[FaultEffect]) -> int | None:
+    """When the last of some faults was over (ns); None: one goes on, or none began."""
+    ends = [one.healed_ns if one.lasts else one.began_ns for one in faults]
+    over = [end for end in ends if end is not None]
+    return max(over) if over and len(over) == len(ends) else None
 
 
 def _counted_from(evidence: Evidence, origin: int, own: int | None) -> str:

@@ -2,7 +2,7 @@
 
 It has noticed when its library or application does something about the fault: an error, a
 connection dropped, a new dial, an exit. A socket that dies without anybody being told is not
-noticing, nor is a dial between two calls. `cause` says what told it.
+noticing, nor is a dial that its own loop makes. `cause` says what told it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from netdiag.recording import Event
 
 _WORDS: Final = ("error", "exit", "disconnect", "connect")
-_AT_REST: Final = frozenset({"start", "got", "return", "processed", "acknowledged"})
-"""Words after which the client is between two things of its own: a dial then is one of them."""
 
 
 def notice(
@@ -57,17 +55,40 @@ def notice(
 
 
 def _telling(moments: Moments) -> Iterator[Event]:
-    """The words that may tell of a fault. A dial between two calls does not: who makes a connection
-    for each request dials because it is time to.
-    """
-    before = ""
+    """The words that may tell of a fault."""
+    held = _Held()
     for event in moments.of("client.app"):
-        dials = (event.what, event.outcome) == ("connect", "start") and before in _AT_REST
+        by_itself = (event.what, event.outcome) != ("connect", "start") or held.enough
         made = (event.what, event.outcome) == ("connect", "ok")
-        if event.what in _WORDS and not (dials or made or by_fault(event)):
+        if event.what in _WORDS and by_itself and not (made or by_fault(event)):
             yield event
-        if event.what not in ("sleep", "garbage", "signal"):
-            before = event.what
+        held.hear(event)
+
+
+class _Held:
+    """How many calls a client has under way, and how many connections, by its own words: a dial
+    tells of a fault when there was a connection for the call. Who makes one for each request, or
+    dials after an error, dials because it is time to.
+    """
+
+    def __init__(self) -> None:
+        self._calls = self._connections = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is a connection for every call."""
+        return 0 < self._calls <= self._connections
+
+    def hear(self, event: Event) -> None:
+        """Count one word."""
+        if event.what == "start":
+            self._calls = self._connections = 0
+        self._calls += event.what == "call"
+        self._connections += (event.what, event.outcome) == ("connect", "ok")
+        if event.what in ("got", "return", "error"):
+            self._calls = max(0, self._calls - 1)
+        if event.what in ("disconnect", "error"):
+            self._connections = max(0, self._connections - 1)
 
 
 def _best(together: list[Event]) -> Event:

@@ -42,8 +42,8 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
         "client's first packet.",
         "errors": "What the application saw in the whole cell (`TimeoutError ETIMEDOUT`) -> how "
         "often.",
-        "recovered_on": "The connection on which that message came, as `beliefs_at` names one; "
-        "empty: it cannot be told.",
+        "recovered_on": "The connection on which a message was consumed first when all faults were "
+        "over, as `beliefs_at` names one; empty: none was, or it cannot be told.",
     },
     "Backlog": {
         "key": "The queue.",

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from netdiag.analysis.ways import Way
 
 
-def received_late(way: Way, moments: Moments, replies: Sequence[Reply]) -> str:
+def received_late(
+    way: Way, moments: Moments, replies: Sequence[Reply], *, place: str = "in the queue"
+) -> str:
     """`received by a 7.00 s after its pushing; it waited in the queue for 6.50 s`; `replies` are
-    those to the client that had it last.
+    those to the client that had it last, `place` is where a message waits at the server.
     """
     who = f" by {way.got[-1].who}" if way.got[-1].who else ""
     told = f"received{who} {_seconds(way)} s after its pushing"
     if way.requeued:
         return f"{told}; it was given back at {moments.since(way.requeued[0].t):+.3f} s"
-    waited = "it waited in the queue"
-    return f"{told}; {_longest(way, replies, waited) or waited}"
+    why = _longest(way, replies, f"it waited {place}")
+    return f"{told}{f'; {why}' if why else ''}"
 
 
 def answered_late(way: Way) -> str:

@@ -150,7 +150,8 @@ class _Story:
         if self.pattern.own_messages:
             return "late", f"{answered_late(way)}{owed}"
         to_it = [one for one in way.replies if self.handed.consumers.who(one.client) == got.who]
-        return "late", f"{received_late(way, self.moments, to_it)}{owed}"
+        place = "in the queue" if self.pattern.keeps else "at the server"
+        return "late", f"{received_late(way, self.moments, to_it, place=place)}{owed}"
 
     def stuck(self, way: Way) -> Told | None:
         if not way.places:
@@ -201,6 +202,8 @@ class _Story:
 
     def gone(self, way: Way) -> Told:
         """It has left the server and nobody has it."""
+        if not way.replies and not self.ways.readable:
+            return "lost", "popped; what is on the wire cannot be read, so nobody knows where: lost"
         if not way.replies:
             nowhere = "popped, but no reply that holds it was ever on the wire"
             return "lost", f"{nowhere}: lost in the server's host"
@@ -226,6 +229,8 @@ class _Story:
     def _unheard(self, way: Way, deaf: list[str], counted: str) -> Told:
         missed = [one for one in way.replies if self.handed.consumers.who(one.client) in deaf]
         named = f"{', '.join(deaf)}: " if any(deaf) else ""
+        if not missed and (way.listeners or 0) > len({one.who for one in way.got}):
+            return "lost", f"{counted}{named}nothing of it was ever on the wire there: lost"
         if not missed:
             return "lost", f"{counted}{named}not listening when it was published: lost"
         late = self.under_way(way) if missed[-1] is way.replies[-1] else None

@@ -54,12 +54,14 @@ class Way:
 @dataclass(frozen=True)
 class Ways:
     """All of a cell: each message's way in the order of producing; what was received and never
-    produced; whether somebody looked at what was left.
+    produced; whether somebody looked at what was left; readable: whether replies could be read on
+    the wire, which under TLS they cannot.
     """
 
     ways: tuple[Way, ...]
     strangers: tuple[tuple[str, tuple[Event, ...]], ...]
     looked: bool
+    readable: bool = True
 
 
 def ways_of(moments: Moments, replies: Sequence[Reply], *, requests: bool) -> Ways:
@@ -81,7 +83,7 @@ def ways_of(moments: Moments, replies: Sequence[Reply], *, requests: bool) -> Wa
     for name, reply in found:
         ways[name].replies.append(reply)
     told = tuple((name, tuple(events)) for name, events in strangers.items())
-    return Ways(tuple(ways.values()), told, left is not None)
+    return Ways(tuple(ways.values()), told, left is not None, bool(replies))
 
 
 def _name(event: Event) -> str:

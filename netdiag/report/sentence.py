@@ -33,7 +33,8 @@ def _noticing(cell: CellAnalysis) -> str:
         return ended
     if all(fault.began is None for fault in cell.faults):
         return f"no fault took effect: {_why_not(cell.faults)}"
-    if cell.recovered is not None:
+    at_once = not any(fault.lasts for fault in cell.faults)
+    if cell.recovered is not None or (cell.recovered_on and at_once):
         same = cell.recovered_on in ("", cell.beliefs_at)
         return f"never noticed, and {'the same' if same else 'another'} connection went on"
     forgot = [

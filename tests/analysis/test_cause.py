@@ -91,7 +91,8 @@ def test_who_dials_again_by_itself_was_told_by_what_came_and_by_no_pending_timer
     what: str, frames: list[Frame], by: str
 ) -> None:
     """redis-py retries by itself; keepalive is on by default, so its timer is always pending."""
-    story = moments(seen(9, "client", "ESTABLISHED", "keepalive"), app(13, what, "start"))
+    story = moments(seen(9, "client", "ESTABLISHED", "keepalive"), app(8, "connect", "ok"),
+                    app(9, "call", "start"), app(13, what, "start"))
     found = notice(story, CUT, wire(frames))
     assert found is not None
     assert found.by == by

@@ -57,16 +57,24 @@ def test_without_a_fault_there_is_nothing_to_notice() -> None:
     assert notice(moments(error(11)), None) is None
 
 
+MADE, CALL = app(8, "connect", "ok"), app(9, "call", "start")
+
+
 @pytest.mark.parametrize(("before", "noticed"), [
-    param("start", None, id="its first dial"),
-    param("got", None, id="a request was answered"),
-    param("processed", None, id="work was done"),
-    param("call", 3.0, id="in the middle of a call"),
-    param("error", 3.0, id="after an error, of which a healthy link has some, too"),
+    param([app(7, "start")], None, id="its first dial"),
+    param([MADE, CALL, app(9.1, "got")], None, id="a request was answered"),
+    param([MADE, CALL], 3.0, id="in the middle of a call"),
+    param([MADE, CALL, app(9.1, "error", "fail"), app(9.2, "reconnect"), app(9.3, "call")], None,
+          id="after an error of before"),
+    param([MADE, CALL, app(9.1, "disconnect")], None, id="it had dropped its connection before"),
+    param([MADE, CALL, app(9.1, "call")], None, id="another user of a pool, which has one yet"),
+    param([MADE, CALL, app(9.1, "start")], None, id="a new process"),
 ])
-def test_a_dial_between_two_calls_is_no_notice(before: str, noticed: float | None) -> None:
-    """A PHP request makes its own connection, fault or not."""
-    found = notice(moments(app(9, before), app(13, "connect", "start")), CUT)
+def test_a_dial_tells_where_there_was_a_connection_for_the_call(
+    before: list[Event], noticed: float | None
+) -> None:
+    """A PHP request makes its own connection, and a loop dials after an error, fault or not."""
+    found = notice(moments(*before, app(13, "connect", "start"), event(20, "netdiag", "end")), CUT)
     assert (found and found.t) == noticed
 
 

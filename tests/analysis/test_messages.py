@@ -85,8 +85,10 @@ SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, 
     param([*push(1), left("m1")], [], [], "stuck", "still in the queue", id="stuck"),
     param([*push(1), got(1.1), got(2), left()], [], [], "duplicated", "received 2 times",
           id="duplicated"),
-    param([*push(1), left()], [], [], "lost", "no reply that holds it was ever on the wire",
-          id="lost in the server's host"),
+    param([*push(1), left()], [reply(1, "m0")], [], "lost",
+          "no reply that holds it was ever on the wire", id="lost in the server's host"),
+    param([*push(1), left()], [], [], "lost", "popped; what is on the wire cannot be read",
+          id="lost under TLS"),
     param([*push(1), left()], [reply(1.1, sent=5, taken=5)], [cut(0, None)], "zombie",
           "popped at +1.100 s for client 10.0.0.1:40000; taken by the cable 5 times, reply "
           "retransmitted 4 times, the server's socket is gone: taken by a zombie",
@@ -116,14 +118,14 @@ SERVER_SIDE = SocketState("server", CLIENT, "ESTABLISHED", "retransmission", 0, 
     param([*push(1), got(8), left()], [reply(1.1, arrived=1.2)], [cut(0.5, 6)], "late",
           "received 7.00 s after its pushing; it lay in its client's host for 6.80 s",
           id="late in a program that was frozen"),
-    param([*push(1), got(8), left()], [], [cut(0.5, 6)], "late", "it waited in the queue",
-          id="late in the queue"),
+    param([*push(1), got(8), left()], [], [cut(0.5, 6)], "late",
+          "received 7.00 s after its pushing", id="late under TLS"),
     param([*push(1), got(8), left()], [], [cut(0.2, 0.5)], "delivered", "received",
           id="slow, but not because of the fault"),
     param([*push(1), got(8), left()], [], [replace(cut(0.5, None), lasts=False)], "delivered",
           "received", id="slow, long after a reset"),
     param([*push(1), got(8), left()], [], [replace(cut(2, None), lasts=False)], "late",
-          "it waited in the queue", id="late because of a reset"),
+          "received 7.00 s after its pushing", id="late because of a reset"),
     param([*push(1), left()], [reply(1.1, sent=5, taken=5)],
           [replace(cut(0, None), lasts=False), cut(1.1, None)], "lost",
           "the server's socket is gone: lost", id="cut after a reset was over"),
@@ -176,6 +178,8 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
           "did not say what is left", id="an error: it may be in the processing list"),
     param("subscribe", [call(0.5, "x"), *push(1, answer=0), left()], [], [], "lost",
           "the server counted 0 listeners; not listening", id="nobody listens"),
+    param("subscribe", [call(0.5, "x"), *push(1), left()], [], [], "lost", "the server counted 1 "
+          "listener; nothing of it was ever on the wire there: lost", id="dropped by the server"),
     param("subscribe", [call(0.5, "x"), *push(1), left()], [reply(1.1, sent=3, taken=3)],
           [cut(0, None)], "zombie", "counted 1 listener; sent at +1.100 s for client",
           id="a zombie is counted"),
@@ -284,6 +288,9 @@ def test_a_subscriber_that_was_late_is_told_of_by_its_own_reply() -> None:
     story = [got(1.2, who="well"), got(5, who="cut")]
     events = [*sockets, *push(1), *story, left()]
     told = fate(events, replies, [cut(0.5, 4)], pattern="subscribe")
+    backed_up = [replace(reply(4.8, arrived=4.9)), replies[1]]
+    queued = fate(events, backed_up, [cut(0.5, 4)], pattern="subscribe")
+    assert queued.text.endswith("; it waited at the server for 3.80 s")
     assert told.text == ("received by cut 4.00 s after its pushing; its reply was sent 4 times, "
                          "and was under way for 3.90 s")
 

@@ -46,6 +46,9 @@ def unharmed() -> CellAnalysis:
                   beliefs_at="10.0.0.1:1"),
           "never noticed, and another connection went on; consumed a message 428 ms after healing",
           id="dialled again in silence"),
+    param(replace(lost(), messages=(), recovered_on="10.0.0.1:2", beliefs_at="10.0.0.1:1",
+                  faults=(replace(cut(healed=None), lasts=False),)),
+          "never noticed, and another connection went on", id="after a restart, in silence"),
     param(replace(lost(), messages=(), faults=(replace(
               cut(), verb="kill the client", acts=("SIGKILL: ended: SIGKILL", "started again")),)),
           "the fault ended the client itself, and it was started again", id="a killed client"),
