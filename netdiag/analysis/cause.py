@@ -81,22 +81,23 @@ def cause(moments: Moments, wire: Wire, event: Event, *, t: int, began: int) -> 
         return _BY_TIMER.get(str(_last_of(moments, t).get("timer")), "a timer of the kernel")
     if event.what == "exit":
         return "its end"
-    free = _free_since(moments, t)
+    free = _latest(moments, t, "call", "connect", "signal")
     shown = (
         _ended_by_peer(wire, t, began, free)
-        or _killed(moments, t)
+        or _killed(moments, wire, t)
         or (_answered(wire.replies, t, free) if event.what == "error" else None)
     )
     if shown is not None:
         return shown
-    waited = free is None or t - free >= _NO_TIME
+    asked = _latest(moments, t, "call", "connect")  # a timeout runs on while its program is frozen
+    waited = asked is None or t - asked >= _NO_TIME
     return OWN_TIMEOUT if waited else OWN_DOING
 
 
-def _free_since(moments: Moments, t: int) -> int | None:
-    """Since when the client could react at `t`: the start of its call or dial, or its thaw."""
+def _latest(moments: Moments, t: int, *whats: str) -> int | None:
+    """When, until `t`, the last of these began: a call, a dial, the program after a freeze."""
     latest = None
-    for event in moments.of("client.app", "call", "connect", "signal"):
+    for event in moments.of("client.app", *whats):
         begins = event.data.get("signal") == "SIGCONT" or event.outcome == "start"
         if begins and event.t <= t and not (event.what == "connect" and event.t == t):
             latest = event.t
@@ -134,17 +135,30 @@ def _ends(wire: Wire, until: int) -> Iterator[tuple[int, str]]:
                 yield t, reset if flags & RST else "a FIN from the peer"
 
 
-def _killed(moments: Moments, t: int) -> str | None:
+def _killed(moments: Moments, wire: Wire, t: int) -> str | None:
     """What ended the socket when its owner did not, for libraries that tell no errno: a socket that
     is closed by its owner goes through FIN-WAIT-1, one that its kernel gives up is gone at once.
+    So is one whose owner has not read everything: it sends a RST (RFC 2525, 2.17).
     """
     for event in moments.of("client.kernel", "socket_gone"):
         if abs(event.t - t) <= TOGETHER and event.data.get("last_state") == "ESTABLISHED":
             last = _last_of(moments, t)
             if not (last.get("probes") or last.get("retransmits")):
-                return "a RST"
+                return None if _reset_itself(wire, event) else "a RST"
             return _BY_TIMER.get(str(last.get("timer")), "a timer of the kernel")
     return None
+
+
+def _reset_itself(wire: Wire, gone: Event) -> bool:
+    """Whether the client's own RST is what ended that socket."""
+    return any(
+        frame.side == 0
+        and frame.injected is None
+        and frame.segment.flags & RST
+        and frame.client == gone.data.get("client")
+        and abs(frame.t - gone.t) <= TOGETHER
+        for frame in wire.frames
+    )
 
 
 def _last_of(moments: Moments, t: int) -> dict[str, Any]:

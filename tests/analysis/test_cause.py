@@ -65,6 +65,22 @@ def test_who_tells_no_errno_is_seen_at_its_socket(
     assert found.by == by
 
 
+def test_a_rst_of_its_own_told_the_client_nothing() -> None:
+    """It closes a socket in which something unread lies; here while it was frozen."""
+    story = moments(
+        app(9, "call", "start", command="BRPOP"),
+        event(12, "client.kernel", "socket", state="ESTABLISHED", timer="none"),
+        app(13, "signal", signal="SIGCONT"),
+        error(13.001, "TimeoutError"),
+        event(13.002, "client.kernel", "socket_gone", last_state="ESTABLISHED", orphan=False,
+              client=CLIENT),
+    )
+    for sender, told in ((0, OWN), (1, "a RST from the peer")):
+        found = notice(story, CUT, wire([frame(13.0005, sender, RST)]))
+        assert found is not None
+        assert found.by == told
+
+
 def by(seen_there: Wire, *events: Event) -> str:
     found = notice(moments(*events), CUT, seen_there)
     assert found is not None
