@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 if TYPE_CHECKING:
@@ -73,12 +73,24 @@ def shown(value: object) -> str:
     return f"'{text}'" if isinstance(value, str) else text
 
 
+_EQUALLY: Final = 0.02
+"""Words whose likeness to a wrong one differs by less are equally near."""
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, other, one).ratio()
+
+
 def did_you_mean(wrong: object, known: Sequence[str]) -> str:
-    """`did you mean 'x'?` when one of the known words is near, else what is allowed."""
+    """`did you mean 'x'?` when one of the known words is near, or several equally; else what is
+    allowed."""
     folded = {word.lower(): word for word in known}
-    near = get_close_matches(str(wrong)[:60].lower(), folded, n=1, cutoff=0.6)
+    small = str(wrong)[:60].lower()
+    near = get_close_matches(small, folded, n=3, cutoff=0.6)
     if near:
-        return f"did you mean '{folded[near[0]]}'?"
+        best = _likeness(small, near[0])
+        meant = [f"'{folded[word]}'" for word in near if best - _likeness(small, word) < _EQUALLY]
+        return f"did you mean {' or '.join(meant)}?"
     return "write one of: " + ", ".join(known) if known else "nothing is allowed here"
 
 

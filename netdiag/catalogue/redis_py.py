@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from netdiag.catalogue.settings import (
+    LIBRARY_NAMES,
     UNSET,
     Keepalive,
     KeepaliveSetting,
@@ -22,19 +23,16 @@ from netdiag.catalogue.settings import (
 )
 from netdiag.units import CLOSED, Scalar, Written, either, one_of, shown, whole
 
-_SPELT = {
-    "socket_timeout": "read_timeout", "socket_connect_timeout": "connect_timeout",
-    "socket_keepalive": "keepalive", "socket_keepalive_options": "keepalive",
-    "health_check_interval": "health_check_interval", "retry": "retry",
-}
+_ITS_OWN = {"retry_on_timeout", "retry_on_error"}
+"""Arguments that a setting resembles and does not replace."""
 _SET_BY_LAB = {"host", "port", "connection_pool", "unix_socket_path"}
 
 
 def _option(raw: object) -> str:
     if not isinstance(raw, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,63}", raw):
         raise ValueError(f"{shown(raw)} is not a keyword argument; write one such as protocol")
-    if raw in _SPELT:
-        raise ValueError(f"option '{raw}' is the setting '{_SPELT[raw]}'; write it there")
+    if raw in LIBRARY_NAMES.keys() - _ITS_OWN:
+        raise ValueError(f"option '{raw}' is the setting '{LIBRARY_NAMES[raw]}'; write it there")
     if raw in _SET_BY_LAB:
         raise ValueError(f"option '{raw}' is chosen by the lab; leave it out")
     return raw

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from netdiag.units import CLOSED, DURATION, Written, either, parse_duration, shown, whole
 
@@ -25,6 +25,17 @@ class Unset(Enum):
 
 
 UNSET = Unset.UNSET
+
+LIBRARY_NAMES: Final = {
+    "socket_timeout": "read_timeout", "socket_connect_timeout": "connect_timeout",
+    "socket_keepalive": "keepalive", "socket_keepalive_options": "keepalive",
+    "health_check_interval": "health_check_interval", "retry": "retry",
+    "retry_on_timeout": "retry", "retry_on_error": "retry",
+    "opt_read_timeout": "read_timeout", "opt_tcp_keepalive": "keepalive",
+    "so_keepalive": "keepalive", "tcp_keepalive": "keepalive", "tcp_user_timeout": "user_timeout",
+    "so_rcvtimeo": "read_timeout",
+}
+"""What redis-py, phpredis and tcp(7) call a setting, in small letters -> what it is called here."""
 
 
 def _whole_seconds(raw: object) -> int:

@@ -10,6 +10,7 @@ empty ranges end here.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from netdiag.scenario.expectation import (
     Anything,
@@ -20,7 +21,7 @@ from netdiag.scenario.expectation import (
     Never,
     Sign,
 )
-from netdiag.scenario.formula import Dimension, Number, Tree, dimension
+from netdiag.scenario.formula import NAMES, Dimension, Number, Tree, dimension
 from netdiag.scenario.grammar import parse_formula
 from netdiag.units import shown
 
@@ -36,6 +37,8 @@ def _tree(raw: object, measures: Dimension) -> Tree:
         if raw < 0:
             raise ValueError(f"{raw} is less than nothing; {_HOW[measures]}")
         return Number(float(raw))
+    if raw.strip().isidentifier() and not get_close_matches(raw.strip(), NAMES):
+        raise ValueError(f"{shown(raw)} is no bound; {_HOW[measures]}")
     tree = parse_formula(raw)
     if dimension(tree) not in (measures, "either"):
         raise ValueError(f"{shown(raw)} is in {_NOUN[dimension(tree)]}, but {_NOUN[measures]} are "

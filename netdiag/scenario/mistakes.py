@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from netdiag.catalogue.clients import CLIENTS
 from netdiag.catalogue.servers import SERVERS
+from netdiag.catalogue.settings import LIBRARY_NAMES
 from netdiag.faults.fault import FAULTS
 from netdiag.faults.trigger import SHAPES
 from netdiag.scenario.expectation import KINDS
@@ -62,7 +63,7 @@ def _mistake(kind: str, loc: tuple[Step, ...], one: Any, root: Node,  # noqa: AN
         known = known_keys((*base, *loc[:-1]))
         return Mistake(_key_place(key, str(loc[-1])),
                        f"unknown key {shown(str(loc[-1]))} in {_named(root, loc[:-1], base)}; "
-                       f"{did_you_mean(loc[-1], known)}")
+                       f"{_meant(str(loc[-1]), known)}")
     if kind == "missing":
         where = _named(root, loc[:-1], base)
         return Mistake(_node(root, loc[:-1]).place,
@@ -76,6 +77,12 @@ def _mistake(kind: str, loc: tuple[Step, ...], one: Any, root: Node,  # noqa: AN
         return Mistake(node.place, f"{held} stands where {_named(root, loc, base)} should be "
                                    f"{_WANTED[kind]}; write {_WANTED[kind]}")
     return Mistake(node.place, _message(one))
+
+
+def _meant(key: str, known: tuple[str, ...]) -> str:
+    """What would be right; a library's name of a setting is not the nearest word's."""
+    here = LIBRARY_NAMES.get(key.lower())
+    return f"it is called '{here}' here" if here in known else did_you_mean(key, known)
 
 
 def _message(one: Any) -> str:  # noqa: ANN401  (pydantic's error details)

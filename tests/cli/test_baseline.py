@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from .calling import call
-from .test_compare import recording
+from .test_compare import recording, without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,16 @@ def test_an_unknown_cell_is_refused(tmp_path: Path) -> None:
     assert called.code == 64
     assert "run the scenario again" in called.error
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_cell_that_fails_is_named(tmp_path: Path) -> None:
+    made = recording(tmp_path / "made")
+    without(made, "keepalive", "got")  # then it has lost a message, and expects to lose none
+    called = call("baseline", "save", str(made.root), str(tmp_path / "kept"))
+    assert called.code == 0
+    assert called.out.splitlines()[1:] == [
+        "netdiag: kept although it is a FAIL: keepalive; a later run that does the same will count "
+        "as the same"]
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

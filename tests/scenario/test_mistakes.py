@@ -42,6 +42,23 @@ def test_a_mistake_in_an_anchor_is_told_where_the_anchor_stands() -> None:
         "f:1:10: unknown key 'read_timeot' in 'client.settings'; did you mean 'read_timeout'?"]
 
 
+@pytest.mark.parametrize(("key", "meant"), [
+    ("socket_timeout", "it is called 'read_timeout' here"),
+    ("socket_connect_timeout", "it is called 'connect_timeout' here"),
+    ("OPT_READ_TIMEOUT", "it is called 'read_timeout' here"),
+    ("TCP_USER_TIMEOUT", "it is called 'user_timeout' here"),
+    ("timeout", "did you mean 'user_timeout' or 'read_timeout'?"),
+])
+def test_what_a_library_calls_a_setting_is_told_in_our_words(key: str, meant: str) -> None:
+    [line] = lines(f"name: a\nclient: {{settings: {{{key}: 3s}}}}\n")
+    assert line == f"f:2:21: unknown key '{key}' in 'client.settings'; {meant}"
+
+
+def test_a_word_where_a_number_is_wanted_is_no_setting() -> None:
+    assert lines("name: a\nexpect: {lost: none}\n") == [
+        "f:2:16: 'none' is no bound; write a number such as 0, '>= 3', 1 .. 3 or any"]
+
+
 def test_a_mistake_in_a_matrix_value_is_told_in_the_matrix_and_once() -> None:
     text = ("name: a\nmatrix:\n  client.settings.retry: [0, 1, 2]\n"
             "  workload.block: {short: 1s, long: 2 parsecs}\n")
