@@ -136,6 +136,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         false_timeouts=application.false_timeouts(moments, began),
         errors=_errors(moments, began),
         predicted=foretold,
+        unpredicted=unforetold,
         backlog=None if full is None else full.last,
         mute=cell.client.kind == "service",
     )

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import LOST, Outcome, Verdict
-from netdiag.scenario.expectation import Anything, Between, Compare, ErrorIs, Findings, Flag, Never
+from netdiag.scenario.expectation import (
+    Anything,
+    Between,
+    Compare,
+    ErrorIs,
+    Findings,
+    Flag,
+    Never,
+    WhereTold,
+)
 from netdiag.scenario.formula import evaluate
 from netdiag.units import format_duration
 
@@ -39,8 +48,9 @@ class Facts:
     """What a cell's expectations can speak of.
 
     faulted: a fault took effect; healed: when the last one ended (seconds since the origin);
-    findings: None while nothing looks for any; backlog: what waited at last in a queue that others
-    fill; mute: the client is a service, which says nothing of itself.
+    unpredicted: why something could not be foretold; findings: None while nothing looks for any;
+    backlog: what waited at last in a queue that others fill; mute: the client is a service, which
+    says nothing of itself.
     """
 
     values: Mapping[str, float | None]
@@ -57,6 +67,7 @@ class Facts:
     false_timeouts: int
     errors: tuple[tuple[str, int | None], ...]
     predicted: tuple[Predicted, ...] = ()
+    unpredicted: tuple[str, ...] = ()
     findings: tuple[str, ...] | None = None
     backlog: int | None = None
     mute: bool = False
@@ -145,8 +156,16 @@ def _no_sockets(facts: Facts) -> str:
 
 
 def _nothing_foretold(facts: Facts) -> str:
-    compared = any(one.within is not None for one in facts.predicted)
-    return "" if compared else "nothing that was foretold could be measured in this cell"
+    if any(one.within is not None for one in facts.predicted):
+        return ""
+    if facts.predicted:
+        return "nothing that was foretold could be measured in this cell"
+    return (f"nothing could be foretold{_because(facts)}; write as_predicted: where_told to pass "
+            "such cells")
+
+
+def _because(facts: Facts) -> str:
+    return f" - {facts.unpredicted[0]}" if facts.unpredicted else ""
 
 
 BLIND: Final[dict[str, Callable[[Facts], str]]] = {
@@ -177,7 +196,7 @@ def _one(expectation: Expectation, facts: Facts) -> Verdict:
     bound, text = expectation.bound, str(expectation)
     blind = BLIND[expectation.kind](facts) if expectation.kind in BLIND else ""
     if blind and not isinstance(bound, Anything):
-        return Verdict(text, Outcome.UNKNOWN, "not measurable", blind)
+        return _unseen(bound, text, facts, blind)
     if isinstance(bound, ErrorIs):
         return _error(bound, text, facts)
     if isinstance(bound, Findings):
@@ -194,11 +213,20 @@ def _one(expectation: Expectation, facts: Facts) -> Verdict:
     return Verdict(text, Outcome.PASS if holds else Outcome.FAIL, shown)
 
 
+def _unseen(bound: Bound, text: str, facts: Facts, why: str) -> Verdict:
+    """Of what cannot be measured nothing is known, unless that was allowed for."""
+    if isinstance(bound, WhereTold) and not facts.predicted:
+        return Verdict(text, Outcome.PASS, f"nothing was foretold{_because(facts)}")
+    return Verdict(text, Outcome.UNKNOWN, "not measurable", why)
+
+
 def _holds(bound: Bound, measured: Measured, values: Mapping[str, float | None]) -> bool:
     if isinstance(bound, Anything):
         return True
     if isinstance(bound, Never):
         return measured is None
+    if isinstance(bound, WhereTold):
+        return measured == 0
     if isinstance(bound, Flag):
         return (measured == 0) is bound.holds
     if isinstance(bound, Compare):

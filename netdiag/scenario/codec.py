@@ -33,7 +33,8 @@ CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (
     Fault, EventTrigger, PacketTrigger, PhaseTrigger, StateTrigger, TimeTrigger,
     *(row.params for row in FAULTS.values()),
     Exit, LabSettings, Maker, Pause, Produce, Reaper, Workload,
-    ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.ErrorIs, ex.Findings,
+    ex.Expectation, ex.Never, ex.Anything, ex.Compare, ex.Between, ex.Flag, ex.WhereTold,
+    ex.ErrorIs, ex.Findings,
     fo.Number, fo.Setting, fo.Operation, fo.Call,
 )}
 _FIELDS = {cls: tuple(f.name for f in fields(cls)) for cls in CLASSES.values()}

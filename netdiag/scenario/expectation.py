@@ -47,6 +47,11 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class WhereTold:
+    """It holds, or nothing about the cell could be told that it could be held against."""
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorIs:
     """The error that the application sees. type: the exception's class name; errno: its symbol;
     None: not asked for. Both None: no error at all."""
@@ -62,7 +67,7 @@ class Findings:
     names: tuple[str, ...]
 
 
-Bound = Never | Anything | Compare | Between | Flag | ErrorIs | Findings
+Bound = Never | Anything | Compare | Between | Flag | WhereTold | ErrorIs | Findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from netdiag.scenario.expectation import (
     ExpectationKind,
     Findings,
     Flag,
+    WhereTold,
 )
 from netdiag.scenario.workload import LabSettings, Workload
 from netdiag.tcp.labels import NAMES as LABELS
@@ -38,6 +39,7 @@ from netdiag.units import CLOSED, Count, Duration, Name, Written, did_you_mean, 
 
 HOSTS = ("client", "server")
 Bounds = Mapping[str, Any]
+WHERE_TOLD = "where_told"
 
 
 def _about(raw: object) -> str:
@@ -50,6 +52,15 @@ def _flag(raw: object) -> Flag:
     if isinstance(raw, bool):
         return Flag(raw)
     raise ValueError(f"{shown(raw)} is neither true nor false; write true")
+
+
+def _as_predicted(raw: object) -> Flag | WhereTold:
+    if raw == WHERE_TOLD:
+        return WhereTold()
+    if isinstance(raw, bool):
+        return Flag(raw)
+    raise ValueError(f"{shown(raw)} says nothing of a prediction; write true, or {WHERE_TOLD} to "
+                     "pass cells of which nothing can be foretold")
 
 
 def _errno(raw: object) -> str:
@@ -93,7 +104,7 @@ _BOUND_SCHEMA: dict[str, Any] = {
     "description": "3s, '<= read_timeout + 1s', 2s .. 4s, [2s, 4s], any, never"}
 _OTHER: dict[str, tuple[Callable[[object], Any], dict[str, Any]]] = {
     "no_false_timeout": (_flag, {"type": "boolean"}),
-    "as_predicted": (_flag, {"type": "boolean"}),
+    "as_predicted": (_as_predicted, {"anyOf": [{"type": "boolean"}, {"const": WHERE_TOLD}]}),
     "error": (_error, {"anyOf": [
         {"type": ["string", "null"]},
         {"type": "object", "properties": {"type": {"type": "string"},
