@@ -7,15 +7,16 @@ only where the peer is (RFC 826, RFC 4861), and TCP's own probes and its RST are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.model import Reach
+from netdiag.tcp.labels import RETRANSMISSIONS
 
 if TYPE_CHECKING:
     from netdiag.analysis.moments import Moments
     from netdiag.analysis.wire import Frame, WireLog
 
-_RETRANSMISSIONS = ("rto_retransmission", "tail_loss_probe", "syn_retransmission")
+_AGAIN: Final = frozenset(label.text for label in RETRANSMISSIONS)
 
 
 def reach(
@@ -38,7 +39,7 @@ def reach(
     return Reach(
         probes=_count(own, "keepalive_probe"),
         answered=_count([one for one in sent if one.side == 1], "keepalive_answer"),
-        retransmissions=_count(own, *_RETRANSMISSIONS),
+        retransmissions=_count(own, *_AGAIN),
         taken=sum(frame.taken is not None for frame in own),
         arp=sum(one.side == 0 and one.asks for one in asked),
         arp_answered=sum(one.side == 1 and not one.asks for one in asked),

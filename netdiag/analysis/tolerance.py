@@ -2,7 +2,7 @@
 
 The rule this file guards: a tolerance is learned, never chosen. Repeats of a cell show how far it
 spreads by itself; without them the kernel's timer wheel says it: a timer fires never early and late
-by at most an eighth (Linux `kernel/time/timer.c`, LVL_CLK_SHIFT), so the sum of several does, too.
+by at most 8/63 (Linux `kernel/time/timer.c`: LVL_START, LVL_GRAN), so the sum of several does, too.
 Where both runs' settings foretold an interval and both times lie in it, nothing is asked of them
 (`changes`).
 
@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from netdiag.predict.wheel import KNOWN_HZ, Wheel
 from netdiag.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WHEEL: Final = 0.125
+WHEEL: Final = 8 / 63
 SCHEDULING: Final = 0.05
 _FEW: Final = 4
-_TICKS: Final = (100, 250, 1000)  # CONFIG_HZ of the kernels that are about
-_SLOTS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,10 @@ class Tolerance:
 
 
 def wheel_step(seconds: float) -> float:
-    """The step of the kernel's timer wheel for a timer of that length, for the coarsest tick rate:
-    8**n ticks below 64 * 8**n ticks.
+    """The step of the kernel's timer wheel for a timer of that length, for the coarsest of the tick
+    rates that kernels have.
     """
-    steps: list[float] = []
-    for rate in _TICKS:
-        step = 1
-        while seconds * rate >= _SLOTS * step:
-            step *= 8
-        steps.append(step / rate)
-    return max(steps)
+    return max(wheel.step(seconds) for wheel in map(Wheel, KNOWN_HZ))
 
 
 def learn(times: Sequence[float], *, own_timeout: bool = False) -> Tolerance:
@@ -76,7 +69,7 @@ def learn(times: Sequence[float], *, own_timeout: bool = False) -> Tolerance:
             low,
             high,
             high * WHEEL + SCHEDULING,
-            "12.5 % for the kernel's timer wheel and 50 ms for scheduling",
+            "12.7 % for the kernel's timer wheel and 50 ms for scheduling",
         )
     spread = (high - low) * max(1.0, _FEW / (runs - 1))
     why = f"{runs} repeats differ by {format_duration(round(high - low, 3))}"

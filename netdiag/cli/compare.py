@@ -24,7 +24,7 @@ def command(base: Path, new: Path, as_json: bool) -> int:
 
     Each is a recording, a scenario's directory (its latest recording), an analysis.json, a baseline
     file, or a directory of baselines. Times count only beyond what repeats of BASE teach; without
-    them beyond 12.5 % (the kernel's timer wheel) and 50 ms.
+    them beyond 12.7 % (the kernel's timer wheel) and 50 ms.
 
     Exit code: 0 nothing is worse, 1 something is, 64 not a recording or a baseline.
     """

@@ -80,8 +80,8 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     """Predict from the settings of SCENARIO alone who notices each fault, by which timer, and when.
 
     SCENARIO is a file or the name of one that ships. Nothing is run. Every time is an interval,
-    because the kernel rounds its timers up, by an eighth at most; the formula stands beside it.
-    Without --hz, a --kernel that is not this machine's may tick at any usual rate, and the
+    because the kernel rounds its timers up, by about an eighth at most; the formula stands beside
+    it. Without --hz, a --kernel that is not this machine's may tick at any usual rate, and the
     intervals are as wide as that makes them.
 
     Exit code: 0, or 64 for a mistake in the arguments or the scenario.

@@ -196,6 +196,10 @@ class Wheel:
         """A length as the kernel counts it: rounded up to whole ticks (msecs_to_jiffies)."""
         return math.ceil(seconds * self.hz - 1e-6)
 
+    def step(self, seconds: float) -> float:
+        """The width, in seconds, of the buckets among which a timer of that length lies."""
+        return float(1 << _BITS * level_of(self.ticks(seconds))) / self.hz
+
     def span(self, moment: Ticks) -> Span:
         """The moment in seconds since its chain began; that may have been late in its tick."""
         return Span(max(0, moment.low - 1) / self.hz, moment.high / self.hz + self.lag)

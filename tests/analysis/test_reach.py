@@ -36,6 +36,12 @@ def test_probes_and_the_reset_count_on_the_connection_that_met_the_fault():
     assert reach_rows((keepalive,)) == (), "no link was lost and nobody asked for one"
 
 
+def test_a_fin_that_is_sent_again_is_a_retransmission():
+    """A client that closed on its read timeout asks on, although nobody sent data."""
+    closed = cell("brpop-zombie", "read-timeout")
+    assert closed.reach.retransmissions == closed.packets["fin_retransmission"] > 3
+
+
 def test_without_a_fault_there_is_nothing_to_say():
     assert reach(WireLog(), Moments((), 0), (None, None), None) is None
 

@@ -16,7 +16,7 @@ from netdiag.report.ink import Ink
 from netdiag.report.spread import spread_table, spread_words
 
 SLOWER = ("noticed after 7.01 s instead of 5.06 s: 1.95 s more, and 680 ms would be the same "
-          "(12.5 % for the kernel's timer wheel and 50 ms for scheduling)")
+          "(12.7 % for the kernel's timer wheel and 50 ms for scheduling)")
 CHANGED = Comparison(
     "brpop-zombie", "brpop-zombie",
     (CellChange("better-one", Change.BETTER, ("messages lost: 0 instead of 1",)),
@@ -41,7 +41,7 @@ def printed(comparison: Comparison, width: int = 80, encoding: str = "utf-8", *,
 EXPECTED = """\
 worse  keepalive
   - noticed after 7.01 s instead of 5.06 s: 1.95 s more, and 680 ms would be the
-    same (12.5 % for the kernel's timer wheel and 50 ms for scheduling)
+    same (12.7 % for the kernel's timer wheel and 50 ms for scheduling)
   - messages lost: 1 instead of 0
 different  other
   - the error is A instead of B
