@@ -7,6 +7,9 @@ before the server wrote to it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis.moments import halted
@@ -71,6 +74,14 @@ class Handed:
         self._faults = faults
         self._sockets = sockets
         self.consumers = Consumers(moments)
+        self._deaths: dict[str, list[int]] = {}
+        for event in moments.of("client.kernel", "socket", "socket_gone"):
+            if event.what == "socket_gone" or event.data.get("orphan"):
+                self._deaths.setdefault(str(event.data.get("client")), []).append(event.t)
+        self._failures: dict[object, list[Event]] = {}
+        for event in moments.of("client.app", "error", "exit"):
+            named = event.data.get("id")
+            self._failures.setdefault(named if isinstance(named, str) else None, []).append(event)
         self._works = any(True for _ in moments.of("client.app", "processed"))
 
     def at(self, t: int) -> str:
@@ -125,11 +136,7 @@ class Handed:
         """When a reply's connection lost its program at the client: closed, though its kernel may
         keep the socket for long, or gone.
         """
-        for event in self._moments.of("client.kernel", "socket", "socket_gone"):
-            alone = event.what == "socket_gone" or event.data.get("orphan")
-            if alone and event.data.get("client") == reply.client and event.t >= reply.began:
-                return event.t
-        return None
+        return next((t for t in self._deaths.get(reply.client, ()) if t >= reply.began), None)
 
     def late(self, pushed: int, arrived: int) -> bool:
         """Whether what was pushed then was there late, and a fault was active meanwhile."""
@@ -151,11 +158,14 @@ class Handed:
         """What became of the caller of a request instead of an answer; an error that does not say
         whose it is may be its. None: it still waits.
         """
-        for event in self._moments.of("client.app", "error", "exit"):
-            own = event.who in way.makers and event.data.get("id", way.id) == way.id
-            if own and event.t >= way.pushed:
-                return "got an error" if event.what == "error" else "ended"
-        return None
+        found = None
+        for failures in (self._failures.get(way.id, []), self._failures.get(None, [])):
+            first = bisect_left(failures, way.pushed, key=attrgetter("t"))
+            after = (one for one in islice(failures, first, None) if one.who in way.makers)
+            found = min(filter(None, (found, next(after, None))), key=attrgetter("t"), default=None)
+        if found is None:
+            return None
+        return "got an error" if found.what == "error" else "ended"
 
     def server_ended_after(self, t: int) -> int | None:
         """When the server's program ended after `t`, with all it held in memory."""

@@ -6,7 +6,7 @@ Holds the one conversion from CLOCK_MONOTONIC nanoseconds to seconds since the c
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from netdiag.analysis.model import FaultEffect
@@ -21,10 +21,16 @@ SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class Moments:
-    """A cell's events in the order of time, and where its clock begins (`origin`, ns)."""
+    """A cell's events in the order of time, and where its clock begins (`origin`, ns).
+
+    What was asked once is remembered: the same few questions are asked of each message.
+    """
 
     events: tuple[Event, ...]
     origin: int
+    _asked: dict[tuple[str | None, tuple[str, ...]], tuple[Event, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def since(self, t: int) -> float:
         """Absolute ns -> seconds since the origin."""
@@ -32,9 +38,14 @@ class Moments:
 
     def of(self, lane: str | None = None, *whats: str) -> Iterator[Event]:
         """The events of a lane (None: of any) with one of these names (none: with any)."""
-        for event in self.events:
-            if lane in (None, event.lane) and (not whats or event.what in whats):
-                yield event
+        known = self._asked.get((lane, whats))
+        if known is None:
+            known = self._asked[lane, whats] = tuple(
+                event
+                for event in self.events
+                if lane in (None, event.lane) and (not whats or event.what in whats)
+            )
+        return iter(known)
 
     def first(self, lane: str, *whats: str) -> Event | None:
         return next(self.of(lane, *whats), None)

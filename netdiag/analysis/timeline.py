@@ -6,6 +6,7 @@ a full listing wants.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from netdiag.analysis.client import call_text
@@ -119,12 +120,13 @@ def _regimes(regimes: Sequence[Regime]) -> Iterator[Entry]:
 
 def _events(moments: Moments) -> Iterator[Entry]:
     listed: set[str] = set()
+    said = sorted(event.t for event in moments.of("client.app"))
     for event in moments.events:
         t = moments.since(event.t)
         if event.what == "client_list":
             yield from _client_list(event, t, listed)
             continue
-        if event.what == "sleep" and not _lasts(moments, event):
+        if event.what == "sleep" and not _lasts(moments, event, said):
             continue
         tell = _TELL.get((event.lane.split(".")[-1], event.what))
         if tell is not None:
@@ -132,10 +134,13 @@ def _events(moments: Moments) -> Iterator[Entry]:
             yield Entry(t, event.lane, text, reason, event.what, weight=weight)
 
 
-def _lasts(moments: Moments, event: Event) -> bool:
-    """Whether a sleep after the fault went on for a second or more: others say nothing."""
-    after = (later.t for later in moments.of("client.app") if later.t > event.t)
-    return event.t >= moments.origin and next(after, moments.end) - event.t >= _LONG
+def _lasts(moments: Moments, event: Event, said: Sequence[int]) -> bool:
+    """Whether a sleep after the fault went on for a second or more, until the client next did
+    something (`said`: when, ns, sorted): others say nothing.
+    """
+    after = bisect_right(said, event.t)
+    until = said[after] if after < len(said) else moments.end
+    return event.t >= moments.origin and until - event.t >= _LONG
 
 
 def _client_list(event: Event, t: float, listed: set[str]) -> Iterator[Entry]:
