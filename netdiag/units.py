@@ -1,27 +1,21 @@
-"""Durations, rates, sizes and shares: as people write them -> plain numbers -> as people read them.
+"""Durations, rates and sizes: as people write them -> plain numbers -> as people read them.
 
 The rule this file guards: a value is parsed once, at the edge, and is a number in SI units ever
-after (seconds, events a second, bytes, a share of 1). Every refusal is a ValueError of one
+after (seconds, events a second, bytes). Every refusal is a ValueError of one
 sentence that says what is wrong and what would be right.
 
-`Written` is the bridge to the schema: an annotation that teaches pydantic how one kind of value
-is written. It imports pydantic only when a schema is being built, so values annotated with it
-cost nothing where no scenario is read.
+How the fields of a scenario say that they are written so: written.py.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher, get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
+    from collections.abc import Sequence
 
 SECOND: Final = 1_000_000_000
 """In ns, the unit of every clock."""
@@ -48,13 +42,11 @@ _DURATION_PART = re.compile(_NUMBER + r"\s*([a-z]+)\s*", re.ASCII)
 _BARE = re.compile(_NUMBER, re.ASCII)
 _RATE = re.compile(_NUMBER + r"\s*/\s*([a-z]+)", re.ASCII)
 _SIZE = re.compile(_NUMBER + r"\s*([a-z]*)", re.ASCII | re.IGNORECASE)
-_SHARE = re.compile(_NUMBER + r"\s*%", re.ASCII)
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 HOW_DURATION = "write a duration such as 500ms, 3s, 2m, 1h30m (a bare number is seconds)"
 HOW_RATE = "write a rate such as 2/s, 10/m or 1/h"
 HOW_SIZE = "write a size such as 512, 64KiB, 10MB"
-HOW_SHARE = "write a share such as 10%, or a number from 0 to 1"
 
 
 def shown(value: object) -> str:
@@ -196,24 +188,6 @@ def parse_size(raw: object) -> int:
     return int(_bounded(number, _LARGEST, raw, "size", HOW_SIZE))
 
 
-def format_size(count: int) -> str:
-    """Bytes -> `512 B`, `64 KiB`, `1.5 MiB`."""
-    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= scale:
-            return f"{_trimmed(count / scale, 2)} {unit}"
-    return f"{count} B"
-
-
-def parse_share(raw: object) -> float:
-    """`10%`, `0.1` -> a share of 1."""
-    if _is_number(raw):
-        return _bounded(raw, 1.0, raw, "share", HOW_SHARE)  # type: ignore[arg-type]
-    match = _SHARE.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    if match is None:
-        raise ValueError(f"{shown(raw)} is not a share; {HOW_SHARE}")
-    return _bounded(float(match[1]) / 100, 1.0, raw, "share", HOW_SHARE)
-
-
 def parse_name(raw: object) -> str:
     """A name: begins with a letter or digit, then letters, digits, `.`, `_`, `-`; at most 64."""
     if isinstance(raw, str) and re.fullmatch(NAME_PATTERN, raw):
@@ -229,135 +203,3 @@ def parse_scalar(raw: object) -> str | int | float | bool:
     if isinstance(raw, str | int | float):
         return raw
     raise ValueError(f"{shown(raw)} is not a plain value; write text or a number")
-
-
-def format_share(share: float) -> str:
-    """A share of 1 -> `10%`, `0.5%`."""
-    return f"{_trimmed(share * 100, 3)}%"
-
-
-CLOSED: dict[str, Any] = {
-    "extra": "forbid",
-    "alias_generator": lambda name: name.rstrip("_"),
-    "use_attribute_docstrings": True,
-}
-"""`__pydantic_config__` of every value a scenario can hold: unknown keys are errors, `from_` is
-written `from`, and the string under a field is its description in the JSON Schema."""
-
-
-@dataclass(frozen=True, eq=False)
-class Written:
-    """How one kind of value is written: `Annotated[float, Written(parse_duration, {...})]`.
-
-    parse: the plain YAML value -> the value, or ValueError; schema: its JSON Schema, for editors.
-    """
-
-    parse: Callable[[Any], Any]
-    schema: dict[str, Any] = field(default_factory=dict)
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        from pydantic_core import core_schema  # noqa: PLC0415  (only where a schema is built)
-
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, core: object, handler: object) -> dict[str, Any]:
-        return dict(self.schema)
-
-
-def one_of(*words: str) -> Written:
-    """A closed set of words, for sets that are data and not a Literal."""
-
-    def parse(raw: object) -> str:
-        if isinstance(raw, str) and raw in words:
-            return raw
-        raise ValueError(f"{shown(raw)} is not known here; {did_you_mean(raw, words)}")
-
-    return Written(parse, {"enum": list(words)})
-
-
-def whole(low: int, high: int) -> Written:
-    """A whole number from low to high, both included; true and 3.0 are none."""
-
-    def parse(raw: object) -> int:
-        if isinstance(raw, int) and not isinstance(raw, bool) and low <= raw <= high:
-            return raw
-        raise ValueError(f"{shown(raw)} is not a whole number from {low} to {high}; write one")
-
-    return Written(parse, {"type": "integer", "minimum": low, "maximum": high})
-
-
-def either(written: Written, words: dict[Any, Any]) -> Written:
-    """What `written` reads, or one of a few words that stand for a value (`null`, `off`)."""
-
-    def parse(raw: object) -> object:
-        if isinstance(raw, str | None) and raw in words:
-            return words[raw]
-        try:
-            return written.parse(raw)
-        except ValueError as refusal:
-            others = ", or ".join(shown(word).strip("'") for word in words)
-            raise ValueError(f"{refusal}, or {others}") from None
-
-    return Written(parse, {"anyOf": [written.schema, {"enum": list(words)}]})
-
-
-DURATION = Written(
-    parse_duration,
-    {
-        "anyOf": [
-            {"type": "number", "minimum": 0},
-            {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(d|h|m|s|ms|us)?\s*)+$"},
-        ],
-        "description": "a duration: 500ms, 3s, 2m, 1h30m; a bare number is seconds",
-    },
-)
-RATE = Written(
-    parse_rate,
-    {
-        "anyOf": [
-            {"type": "number", "exclusiveMinimum": 0},
-            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*/\s*[smh]\s*$"},
-        ],
-        "description": "a rate: 2/s, 10/m, 1/h",
-    },
-)
-SIZE = Written(
-    parse_size,
-    {
-        "anyOf": [
-            {"type": "integer", "minimum": 0},
-            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgG]?[iI]?[bB])?\s*$"},
-        ],
-        "description": "a size in bytes: 512, 64KiB, 10MB",
-    },
-)
-SHARE = Written(
-    parse_share,
-    {
-        "anyOf": [
-            {"type": "number", "minimum": 0, "maximum": 1},
-            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"},
-        ],
-        "description": "a share: 10%, or a number from 0 to 1",
-    },
-)
-
-Duration = Annotated[float, DURATION]
-"""Seconds."""
-Rate = Annotated[float, RATE]
-"""Events a second."""
-Size = Annotated[int, SIZE]
-"""Bytes."""
-Share = Annotated[float, SHARE]
-"""A share of 1."""
-Count = Annotated[int, whole(0, 10**6)]
-"""0 or more."""
-Positive = Annotated[int, whole(1, 10**6)]
-"""1 or more."""
-SCALAR = Written(parse_scalar, {"type": ["string", "number", "boolean"]})
-Scalar = Annotated[str | int | float | bool, SCALAR]
-"""A value that is passed on as it is."""
-Name = Annotated[str, Written(parse_name, {"type": "string", "pattern": NAME_PATTERN})]
-"""A name a person gives: letters, digits, `.`, `_`, `-`; safe in paths and reports."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from netdiag.analysis.replies import Replies
 from netdiag.errors import RecordingError
 from netdiag.recording import printable
-from netdiag.tcp.blocks import MAGIC
+from netdiag.tcp.blocks import INBOUND, MAGIC
 from netdiag.tcp.ends import BothEnds
-from netdiag.tcp.pcapng import INBOUND, Damaged, Packet, Statistics, Truncated, read_pcapng
+from netdiag.tcp.pcapng import Damaged, Packet, Statistics, Truncated, read_pcapng
 from netdiag.tcp.phases import Occurrence, PhaseReader
 from netdiag.tcp.resp import KEEP
 from netdiag.tcp.wire import RST, SYN, endpoint_text, parse_ethernet

@@ -10,13 +10,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netdiag.tcp.blocks import interface_block, packet_block, section_header, statistics_block
+from netdiag.tcp.blocks import (
+    INBOUND,
+    OUTBOUND,
+    interface_block,
+    packet_block,
+    section_header,
+    statistics_block,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SNAPLEN = 262144
-_INBOUND, _OUTBOUND = 1, 2
 
 
 class Tape:
@@ -41,13 +47,13 @@ class Tape:
         """A frame that came in from a host; returns its number. A comment says why it was taken."""
         self._received[side] += 1
         return self._add(
-            packet_block(side, t + self._offset, frame, comment=comment, flags=_INBOUND)
+            packet_block(side, t + self._offset, frame, comment=comment, flags=INBOUND)
         )
 
     def left(self, side: int, t: int, frame: bytes, comment: str | None = None) -> int:
         """A frame that was handed to a host; a comment says that the cable made it."""
         return self._add(
-            packet_block(side, t + self._offset, frame, comment=comment, flags=_OUTBOUND)
+            packet_block(side, t + self._offset, frame, comment=comment, flags=OUTBOUND)
         )
 
     def _add(self, block: bytes) -> int:

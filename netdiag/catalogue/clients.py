@@ -15,7 +15,8 @@ from netdiag.catalogue.phpredis import PHPREDIS_PATTERNS, PhpRedisClient, PhpRed
 from netdiag.catalogue.raw import RAW_PATTERNS, RawClient, RawSettings
 from netdiag.catalogue.redis_py import RedisPyClient, RedisPySettings
 from netdiag.catalogue.settings import Keepalive, Timeouts
-from netdiag.units import CLOSED, Written, one_of, shown
+from netdiag.units import shown
+from netdiag.written import CLOSED, Written, one_of
 
 
 def _command(raw: object) -> tuple[str, ...]:

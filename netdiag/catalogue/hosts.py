@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from netdiag.units import Written, did_you_mean, shown
+from netdiag.units import did_you_mean, shown
+from netdiag.written import Written
 
 SYSCTLS: dict[str, str] = {
     "net.ipv4.tcp_keepalive_time": "seconds of silence before the first keepalive probe (7200)",

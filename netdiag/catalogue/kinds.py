@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from netdiag.units import one_of, shown
+from netdiag.units import shown
+from netdiag.written import one_of
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

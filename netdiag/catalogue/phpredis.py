@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from netdiag.catalogue.settings import UNSET, Keepalive, OrNone, Timeouts, Unset
-from netdiag.units import CLOSED, DURATION, Written, either, one_of, parse_duration, shown
+from netdiag.units import parse_duration, shown
+from netdiag.written import CLOSED, DURATION, Written, either, one_of
 
 DEFAULT_SOCKET_TIMEOUT = 60.0
 """php.ini's default_socket_timeout when nobody sets it, s."""

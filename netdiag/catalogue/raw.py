@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from netdiag.catalogue.settings import UNSET, Keepalive, KeepaliveSetting, OrNone, Timeouts, over
-from netdiag.units import CLOSED, one_of
+from netdiag.written import CLOSED, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from netdiag.catalogue.settings import (
     Unset,
     over,
 )
-from netdiag.units import CLOSED, Scalar, Written, either, one_of, shown, whole
+from netdiag.units import shown
+from netdiag.written import CLOSED, Scalar, Written, either, one_of, whole
 
 _ITS_OWN = {"retry_on_timeout", "retry_on_error"}
 """Arguments that a setting resembles and does not replace."""

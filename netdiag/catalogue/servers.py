@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from netdiag.catalogue.kinds import ByKind
 from netdiag.catalogue.raw import TcpServer
-from netdiag.units import CLOSED, SCALAR, Written, one_of, parse_scalar, shown
+from netdiag.units import parse_scalar, shown
+from netdiag.written import CLOSED, SCALAR, Written, one_of
 
 ConfigValue = str | int | float
 

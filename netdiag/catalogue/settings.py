@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar
 
-from netdiag.units import CLOSED, DURATION, Written, either, parse_duration, shown, whole
+from netdiag.units import parse_duration, shown
+from netdiag.written import CLOSED, DURATION, Written, either, whole
 
 
 class Unset(Enum):

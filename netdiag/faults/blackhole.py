@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from netdiag.faults.fate import PASS, Drop, Fate, Host, Injection
-from netdiag.units import CLOSED, one_of
+from netdiag.written import CLOSED, one_of
 
 Direction = Literal["both", "to_server", "to_client"]
 _HIT: dict[tuple[Direction, Host], bool] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from netdiag.faults.host import AskEngine, HostFault, Order
-from netdiag.units import CLOSED, one_of
+from netdiag.written import CLOSED, one_of
 
 Verb = Literal[
     "network_disconnect", "network_connect", "pause", "unpause", "kill", "stop", "restart"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from netdiag.faults import blackhole, docker, host, reset
 from netdiag.faults.trigger import Trigger  # noqa: TC001  (pydantic reads annotations)
-from netdiag.units import CLOSED, Duration, Name, did_you_mean, format_duration, shown
+from netdiag.units import did_you_mean, format_duration, shown
+from netdiag.written import CLOSED, Duration, Name
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

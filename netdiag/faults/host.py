@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from netdiag.faults.fate import PASS, Fate, Host, Injection
-from netdiag.units import CLOSED, Written, did_you_mean, one_of, shown
+from netdiag.units import did_you_mean, shown
+from netdiag.written import CLOSED, Written, one_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from netdiag.faults.fate import PASS, Fate, Host, Injection, InjectReset
-from netdiag.units import CLOSED, one_of
+from netdiag.written import CLOSED, one_of
 
 To = Literal["both", "client", "server"]
 _TOLD: dict[To, tuple[Injection, ...]] = {

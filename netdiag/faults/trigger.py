@@ -20,18 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from netdiag.tcp.labels import NAMES as LABELS
-from netdiag.units import (
-    CLOSED,
-    Duration,
-    Name,
-    Positive,
-    Written,
-    did_you_mean,
-    format_duration,
-    one_of,
-    parse_duration,
-    shown,
-)
+from netdiag.units import did_you_mean, format_duration, parse_duration, shown
+from netdiag.written import CLOSED, Duration, Name, Positive, Written, one_of
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

@@ -35,7 +35,8 @@ from netdiag.scenario.expectation import (
 )
 from netdiag.scenario.workload import LabSettings, Workload
 from netdiag.tcp.labels import NAMES as LABELS
-from netdiag.units import CLOSED, Count, Duration, Name, Written, did_you_mean, one_of, shown
+from netdiag.units import did_you_mean, shown
+from netdiag.written import CLOSED, Count, Duration, Name, Written, one_of
 
 HOSTS = ("client", "server")
 Bounds = Mapping[str, Any]

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.trigger import TimeTrigger, Trigger
-from netdiag.units import (
+from netdiag.units import format_rate, parse_duration, shown
+from netdiag.written import (
     CLOSED,
     DURATION,
     Duration,
@@ -21,10 +22,7 @@ from netdiag.units import (
     Rate,
     Written,
     either,
-    format_rate,
     one_of,
-    parse_duration,
-    shown,
     whole,
 )
 

@@ -15,6 +15,8 @@ INTERFACE: Final = 1
 SIMPLE: Final = 3
 STATISTICS: Final = 5
 ENHANCED: Final = 6
+INBOUND: Final = 1  # a packet's direction, its `flags`
+OUTBOUND: Final = 2
 
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _NO_OPTIONS: Final = b""

@@ -55,11 +55,6 @@ class Flow:
         return STATE_TEXTS[self.state[f.SIDE + f.TCP_STATE]]
 
     @property
-    def handshake_seen(self) -> bool:
-        """Whether both SYNs passed: without them window scales and directions are guesses."""
-        return bool(self.state[f.ISN_KNOWN] and self.state[f.SIDE + f.ISN_KNOWN])
-
-    @property
     def open(self) -> bool:
         """Whether at least one side must believe that the connection still lives."""
         return is_open(self.state)
@@ -71,13 +66,6 @@ class Flow:
     def acked(self, side: int) -> int:
         """What the peer has acknowledged of `side`'s bytes (SND.UNA)."""
         return self.state[side * f.SIDE + f.UNA]
-
-    def in_flight(self, side: int) -> int:
-        """Sequence numbers of `side` that passed and are not acknowledged."""
-        base = side * f.SIDE
-        if not self.state[base + f.UNA_KNOWN]:
-            return 0
-        return (self.state[base + f.NXT] - self.state[base + f.UNA]) & f.MASK
 
     def received_next(self, side: int) -> int:
         """What `side` expects next (RCV.NXT), if everything that passed arrived."""
@@ -99,11 +87,6 @@ class Flow:
     def missed(self, side: int) -> int:
         """Bytes of `side` that its peer acknowledged and that never passed here."""
         return self.state[side * f.SIDE + f.MISSED]
-
-    def round_trip_ns(self) -> int:
-        """Smoothed round trip from end to end as seen here, both halves added; 0 when unknown."""
-        halves = (self.state[f.HALF_RTT], self.state[f.SIDE + f.HALF_RTT])
-        return sum(half for half in halves if half > 0)
 
 
 class Observation(NamedTuple):

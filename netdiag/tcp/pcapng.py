@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_FRAME: Final = 1 << 26  # bytes; what claims more is damage, not a frame
-INBOUND: Final = 1
-OUTBOUND: Final = 2
 
 
 class Interface(NamedTuple):

@@ -110,11 +110,6 @@ class RespReader:
             self._refuse(f"bytes {self.offset} to {self.offset + count} were not captured")
         self.offset += count
 
-    def resync(self) -> None:
-        """Begin anew at the next byte, which the caller takes for the beginning of a message."""
-        self.unreadable = None
-        self._forget()
-
     def _refuse(self, reason: str) -> None:
         self._forget()
         self.unreadable = reason

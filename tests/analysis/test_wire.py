@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from netdiag.analysis.wire import WireLog, read_tape
 from netdiag.errors import RecordingError
 from netdiag.recording import read_events
+from netdiag.tcp.blocks import INBOUND
 from netdiag.tcp.labels import NAMES as LABELS
-from netdiag.tcp.pcapng import INBOUND, Packet, read_pcapng
+from netdiag.tcp.pcapng import Packet, read_pcapng
 
 from .recorded import RECORDINGS, files
 

@@ -41,7 +41,8 @@ from netdiag.process import (
     setns,
     unshare,
 )
-from netdiag.tcp.pcapng import INBOUND, Packet, read_pcapng
+from netdiag.tcp.blocks import INBOUND
+from netdiag.tcp.pcapng import Packet, read_pcapng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

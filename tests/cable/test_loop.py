@@ -24,7 +24,8 @@ from netdiag.faults.host import Freeze
 from netdiag.faults.reset import Reset
 from netdiag.lab.fake import FakeLab, fake_lab
 from netdiag.process import Child, fork
-from netdiag.tcp.pcapng import INBOUND, Packet, Statistics, read_pcapng
+from netdiag.tcp.blocks import INBOUND
+from netdiag.tcp.pcapng import Packet, Statistics, read_pcapng
 from netdiag.tcp.wire import parse_ethernet
 
 from .play import ARP, BRPOP, WORDS, cut, frame

@@ -9,7 +9,8 @@ import pytest
 from scapy.utils import RawPcapNgReader
 
 from netdiag.cable.tape import Tape
-from netdiag.tcp.pcapng import INBOUND, OUTBOUND, Interface, Packet, Statistics, read_pcapng
+from netdiag.tcp.blocks import INBOUND, OUTBOUND
+from netdiag.tcp.pcapng import Interface, Packet, Statistics, read_pcapng
 
 from .play import ACK, frame
 

@@ -25,7 +25,8 @@ from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER
 from netdiag.lab.namespaces import NamespaceLab, namespace_lab
 from netdiag.process import fork
-from netdiag.tcp.pcapng import INBOUND, Packet, Statistics, read_pcapng
+from netdiag.tcp.blocks import INBOUND
+from netdiag.tcp.pcapng import Packet, Statistics, read_pcapng
 from netdiag.tcp.wire import parse_ethernet
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from netdiag.report.sentence import headline
 from netdiag.run.front import run_plan
 from netdiag.scenario import Cell, Plan
 from netdiag.scenario.workload import Produce, Workload
-from netdiag.tcp.pcapng import OUTBOUND, Packet, read_pcapng
+from netdiag.tcp.blocks import OUTBOUND
+from netdiag.tcp.pcapng import Packet, read_pcapng
 
 REQUEST = PhaseTrigger(phase="request_in_flight")
 BLOCKED = PhaseTrigger(phase="blocked")

@@ -22,7 +22,8 @@ from netdiag.faults.blackhole import Blackhole
 from netdiag.run.front import run_plan
 from netdiag.scenario import Cell, Plan
 from netdiag.scenario.workload import LabSettings, Produce, Workload
-from netdiag.tcp.pcapng import INBOUND, Packet, read_pcapng
+from netdiag.tcp.blocks import INBOUND
+from netdiag.tcp.pcapng import Packet, read_pcapng
 from netdiag.tcp.wire import ACK, FIN, SYN, parse_ethernet
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from netdiag.faults.blackhole import Blackhole
 from netdiag.recording import Event, read_events
 from netdiag.run.front import run_plan
 from netdiag.scenario import Cell, Plan
-from netdiag.tcp.pcapng import INBOUND, Packet, read_pcapng
+from netdiag.tcp.blocks import INBOUND
+from netdiag.tcp.pcapng import Packet, read_pcapng
 from netdiag.tcp.wire import ACK, RST, SYN, Segment, parse_ethernet
 
 if TYPE_CHECKING:

@@ -25,8 +25,6 @@ RTO_MAX: Final = 120.0  # s, TCP_RTO_MAX
 LATE: Final = 1.125  # the most that the timer wheel adds
 RETRIES2: Final = 15  # net.ipv4.tcp_retries2
 ORPHAN_RETRIES: Final = 8  # what the default 0 of net.ipv4.tcp_orphan_retries means
-SYN_RETRIES: Final = 10  # 6 and 4 linear ones; 6 before Linux 6.5
-SYN_ACK_RETRIES: Final = 5
 
 _LAST_DOUBLING: Final = 9  # 0.2 s * 2^9 is the last below 120 s
 
