@@ -44,6 +44,7 @@ class FindingView:
     rule: str
     where: str
     frames: str
+    when: str
     cause: str
     cure: str
     more: str  # others of the same kind at the same server; empty
@@ -96,7 +97,7 @@ def view_of_capture(
     return CaptureView(
         plain(capture.source),
         _summary(capture),
-        (*(plain(note) for note in capture.notes), *_one_sided(capture)),
+        (*(plain(note) for note in capture.notes), *_outside(capture), *_one_sided(capture)),
         _harms(findings),
         tuple(_findings(capture, findings)),
         tuple(_row(one, capture, rules.get(one.number, [])) for one in shown),
@@ -153,6 +154,19 @@ def wall(ns: int) -> str:
     return f"{text}.{ns % SECOND // 1_000_000:03}Z"
 
 
+def _outside(capture: CaptureFacts) -> tuple[str, ...]:
+    """What a span of time leaves out, for nothing is to be taken for a beginning or an end."""
+    sides = (
+        (capture.totals.before, "before --since", "what had begun earlier seems to begin there"),
+        (capture.totals.after, "after --until", "how what goes on there ended is not told"),
+    )
+    return tuple(
+        f"{count(number, 'segment')} {where} {'was' if number == 1 else 'were'} left out: {so}"
+        for number, where, so in sides
+        if number
+    )
+
+
 def _one_sided(capture: CaptureFacts) -> tuple[str, ...]:
     """What a capture of one direction means, once for all its connections."""
     ones = [one for one in capture.connections if one.one_sided >= 0]
@@ -201,6 +215,7 @@ def _group(capture: CaptureFacts, group: Sequence[Finding]) -> FindingView:
         first.rule,
         _where(capture, first),
         ", ".join(map(str, first.frames)),
+        _when(capture, first),
         plain(first.cause),
         plain(first.cure),
         more,
@@ -217,6 +232,13 @@ def _where(capture: CaptureFacts, finding: Finding) -> str:
     return f"connection {one.number}: {plain(one.client.endpoint)} -> {plain(one.server.endpoint)}"
 
 
+def _when(capture: CaptureFacts, finding: Finding) -> str:
+    """When it began: the hour, and where in the capture that is."""
+    after = (finding.at_ns - capture.totals.first_at) / SECOND
+    where = f", {span(after)} after the first frame" if after > 0 else ""
+    return f"{wall(finding.at_ns)}{where}"
+
+
 def _noun(noun: str, numbers: Sequence[int]) -> str:
     return noun if len(numbers) == 1 else noun + "s"
 
@@ -227,9 +249,11 @@ def _numbers(numbers: Sequence[int]) -> str:
     return f"{text} and {rest} more" if rest > 0 else text
 
 
-def how(connection: ConnectionFacts) -> str:
+def how(connection: ConnectionFacts, capture: CaptureFacts) -> str:
     """How it opened, where that is worth saying, and how it ended."""
     opened = _OPENED[connection.opening]
+    if connection.opening is Opening.MID_STREAM and capture.totals.before:
+        opened = "older than what was looked at"
     if connection.ending is Ending.NEVER_OPENED:
         return opened
     by = f" by {SIDES[connection.ended_by]}" if connection.ended_by >= 0 else ""
@@ -245,7 +269,7 @@ def _row(connection: ConnectionFacts, capture: CaptureFacts, rules: Sequence[str
         plain(connection.server.endpoint),
         moment((connection.first_at - capture.totals.first_at) / SECOND),
         lasted(connection.first_at, connection.last_at),
-        how(connection),
+        how(connection, capture),
         str(connection.frames),
         str(resent(connection) or "-"),
         span(silence.ns / SECOND) if silence is not None else "-",

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final
 from netdiag.report.capture import SECOND, SIDES, how, lasted, wall
 from netdiag.report.timeline import Gap, thinned
 from netdiag.report.words import count, moment, plain, span
-from netdiag.tcp.facts import ANSWERED_ROW, DSACK_ROW, SPURIOUS_ROW
+from netdiag.tcp.facts import (
+    ANSWERED_ROW,
+    AT_LEAST_ROW,
+    DSACK_ROW,
+    ORIGINAL_ROW,
+    SPURIOUS_ROW,
+)
 from netdiag.tcp.labels import LABELS, RETRANSMISSIONS, Label
 
 if TYPE_CHECKING:
@@ -66,7 +72,7 @@ def view_of_flow(
     return FlowView(
         f"connection {connection.number}: {plain(connection.client.endpoint)} -> "
         f"{plain(connection.server.endpoint)}",
-        tuple(_facts(connection)),
+        tuple(_facts(capture, connection)),
         tuple(
             SideLine(name, *(words(side) for side in connection.sides))
             for name, words in _SIDE_LINES.items()
@@ -84,11 +90,11 @@ def view_of_flow(
     )
 
 
-def _facts(one: ConnectionFacts) -> list[tuple[str, str]]:
+def _facts(capture: CaptureFacts, one: ConnectionFacts) -> list[tuple[str, str]]:
     facts = [
         ("began", f"{wall(one.first_at)}, frame {one.first_frame}"),
         ("lasted", f"{lasted(one.first_at, one.last_at)}, {count(one.frames, 'frame')}"),
-        ("how", how(one) + (f" (frame {one.ended_frame})" if one.ended_frame else "")),
+        ("how", how(one, capture) + (f" (frame {one.ended_frame})" if one.ended_frame else "")),
     ]
     if one.rtt_ns >= 0:
         facts.append(
@@ -157,10 +163,11 @@ def _chain(side: SideFacts) -> str:
     if chain is None or not chain.retransmissions:
         return "-"
     rto = f", RTO {span(chain.rto_ns / SECOND)}" if chain.rto_ns > 0 else ""
+    least = "" if chain.begun else "at least "
     end = "acknowledged at last" if chain.acknowledged else "never acknowledged"
     return (
         f"{chain.retransmissions} in frames {chain.first_frame} to {chain.last_frame}, "
-        f"step {chain.steps}{rto}, {end}"
+        f"step {least}{chain.steps}{rto}, {end}"
     )
 
 
@@ -241,7 +248,8 @@ def _gap(connection: ConnectionFacts, hidden: Sequence[Row]) -> FlowRow:
 def _flow_row(connection: ConnectionFacts, row: Row) -> FlowRow:
     text = row.text.replace("_", " ")
     if row.step and row.label < len(LABELS) and Label(row.label) in RETRANSMISSIONS:
-        text += f" (step {row.step})"
+        least = "at least " if row.marks & AT_LEAST_ROW else ""
+        text += f" (step {least}{row.step})"
     if row.length:
         text += f", {row.length} bytes"
     reasons = [words for bit, words in _MARKS.items() if row.marks & bit]
@@ -260,6 +268,7 @@ def _flow_row(connection: ConnectionFacts, row: Row) -> FlowRow:
 
 _PLURALS: Final = {"copy": "copies", "fin": "FINs"}
 _MARKS: Final = {
+    ORIGINAL_ROW: "sent again below",
     SPURIOUS_ROW: "was not needed",
     ANSWERED_ROW: "answered",
     DSACK_ROW: "says that a retransmission was not needed",

@@ -77,6 +77,7 @@ def _finding(finding: FindingView, ink: Ink) -> Iterator[RenderableType]:
     )
     table = _named()
     rows = {
+        "when": finding.when,
         "cause": finding.cause,
         "cure": finding.cure,
         "frames": finding.frames,

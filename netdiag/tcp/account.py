@@ -17,6 +17,8 @@ from netdiag.tcp.book import (
     DATA_NS,
     FIRST_FRAME,
     FIRST_NS,
+    FLIGHT_FRAME,
+    FLIGHT_SEQ,
     FULL,
     HANDSHAKE_NS,
     LABEL_BASE,
@@ -148,7 +150,10 @@ def account(
             book, rows, rows_used, conn, number, t_ns, marks << 16 | label << 8 | side,
             state[STEP], length, state[SINCE_PREVIOUS],
         )  # fmt: skip
-        _special(state, book, rows, side, number, t_ns, label, seq, flags, length, tsval, row)
+        _special(
+            state, book, rows, rows_used, conn, side, number, t_ns, label, seq, flags, length,
+            tsval, row,
+        )  # fmt: skip
     book[LAST_NS] = t_ns
     book[own + SIDE_LAST_NS] = t_ns
     book[own + SIDE_LAST_FRAME] = number
@@ -177,10 +182,14 @@ def _payload(
     book[own + DATA_FRAME] = number
     tracked = SIDE if side else 0
     peer = SIDE - tracked
+    una = state[tracked + UNA]
+    if una == seq and state[NEW_BYTES]:
+        book[own + FLIGHT_FRAME] = number
+        book[own + FLIGHT_SEQ] = seq
     window = state[peer + WINDOW]
     if (
         window > 0
-        and (state[tracked + UNA] + window - seq - length) & MASK == 0
+        and (una + window - seq - length) & MASK == 0
         and state[peer + ISN_KNOWN]
         and state[tracked + ISN_KNOWN]
     ):
@@ -218,6 +227,8 @@ def _special(
     state: MutableSequence[int],
     book: MutableSequence[int],
     rows: MutableSequence[int],
+    rows_used: MutableSequence[int],
+    conn: int,
     side: int,
     number: int,
     t_ns: int,
@@ -235,7 +246,10 @@ def _special(
         book[HANDSHAKE_NS] = t_ns - state[LAST_DATA_NS]
     if cause and cause != OUT_OF_ORDER:
         book[own + CAUSE_BASE + cause] += 1
-        resent(state, book, rows, side, number, t_ns, label, seq, flags, length, tsval, row)
+        resent(
+            state, book, rows, rows_used, conn, side, number, t_ns, label, seq, flags, length,
+            tsval, row,
+        )  # fmt: skip
     if label in (KEEPALIVE_PROBE, ZERO_WINDOW_PROBE):
         probe(state, book, own, number, t_ns, label, row)
     elif label == RST or flags & FIN_FLAG:

@@ -79,7 +79,7 @@ CHAIN_FIRST_FRAME: Final = 18
 CHAIN_LAST_FRAME: Final = 19
 CHAIN_COUNT: Final = 20
 CHAIN_STEPS: Final = 21
-CHAIN_RTO: Final = 22
+CHAIN_RTO: Final = 22  # -1: not known yet; UNKNOWABLE
 CHAIN_GAP: Final = 23
 CHAIN_LENGTH: Final = 24
 CHAIN_LABEL: Final = 25
@@ -104,9 +104,14 @@ KEEPALIVE: Final = 43  # nine places, see below
 ZERO_PROBES: Final = 52
 LATE_FRAME: Final = 61
 RST_BARE: Final = 62  # 1: its first RST had no ACK
-LABEL_BASE: Final = 63
+FLIGHT_FRAME: Final = 63  # the last new segment that had nothing in flight before it
+FLIGHT_SEQ: Final = 64
+CHAIN_SENT_FRAME: Final = 65  # of CHAIN_SENT, where it is known
+LABEL_BASE: Final = 66
 CAUSE_BASE: Final = LABEL_BASE + COPY
 SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
+
+UNKNOWABLE: Final = -2  # of CHAIN_RTO: the timer had been doubled before the first gap seen
 
 P_SENT: Final = 0  # of KEEPALIVE and ZERO_PROBES
 P_ANSWERED: Final = 1

@@ -36,18 +36,15 @@ class Choice:
         """Whether everything is meant."""
         return not (self.ports or self.hosts) and self.since is None and self.until is None
 
-    def takes(self, segment: Segment, t_ns: int, first_ns: int) -> bool:
-        """Whether a segment that passed at `t_ns` is meant."""
-        since, until = self.span(first_ns)
-        if not since <= t_ns <= until:
-            return False
+    def means(self, segment: Segment) -> bool:
+        """Whether a segment is one of those asked for, whenever it passed."""
         if self.ports and segment.sport not in self.ports and segment.dport not in self.ports:
             return False
         return not self.hosts or self._has(segment.src) or self._has(segment.dst)
 
     def span(self, first_ns: int) -> tuple[int, int]:
         """From when to when, in ns since the epoch."""
-        return _moment(self.since, first_ns, 0), _moment(self.until, first_ns, FOREVER)
+        return _moment(self.since, first_ns, -FOREVER), _moment(self.until, first_ns, FOREVER)
 
     def _has(self, address: bytes) -> bool:
         family = 4 if len(address) == 4 else 6

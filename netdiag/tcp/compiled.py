@@ -123,7 +123,7 @@ class Compiled:
         """The counts so far."""
         places = (
             s.FRAMES, s.TCP, s.FILTERED, s.OTHER, s.FRAGMENTS, s.CUTS, s.OTHER_VIEW,
-            s.FOREIGNERS, s.HIDDEN_ONES, s.FIRST, s.LAST, s.BACKWARDS,
+            s.FOREIGNERS, s.HIDDEN_ONES, s.FIRST, s.LAST, s.BACKWARDS, s.BEFORE, s.AFTER,
         )  # fmt: skip
         return Tally(*(self._walk[place] for place in places))
 

@@ -83,7 +83,7 @@ def analyse_capture(  # noqa: PLR0913 - each is one option of the command
         container.finish(engine.tally.backwards)
         if progress is not None:
             progress(opened.taken, opened.total, engine.tally.frames)
-        return _facts(opened.name, container, engine)
+        return _facts(opened.name, container, engine, choice)
 
 
 def _engine(container: Container, choice: Choice, compiled: bool | None) -> Engine:
@@ -112,7 +112,7 @@ def _pays(source: Source) -> bool:
     return native.cached() or (native.available() and (not size or size >= WORTH_COMPILING))
 
 
-def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
+def _facts(name: str, container: Container, engine: Engine, choice: Choice) -> CaptureFacts:
     tally = engine.tally
     first = tally.first_at
     connections = tuple(_connections(engine, first))
@@ -131,6 +131,9 @@ def _facts(name: str, container: Container, engine: Engine) -> CaptureFacts:
         first_at=first,
         last_at=tally.last_at,
         backwards=tally.backwards,
+        before=tally.before,
+        after=tally.after,
+        end_at=min(tally.last_at, choice.span(first)[1]),
     )
     return CaptureFacts(
         source=name,

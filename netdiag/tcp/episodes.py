@@ -22,8 +22,12 @@ from netdiag.tcp.book import (
     CHAIN_LENGTH,
     CHAIN_RTO,
     CHAIN_SENT,
+    CHAIN_SENT_FRAME,
     CHAIN_STEPS,
     CHAIN_UNA,
+    FIN_FRAME,
+    FLIGHT_FRAME,
+    FLIGHT_SEQ,
     KEEPALIVE,
     LATE_FRAME,
     LATE_OPEN,
@@ -46,11 +50,15 @@ from netdiag.tcp.book import (
     PROBE_WAITS,
     RESENT,
     SIDE_BOOK,
+    SIDE_FIRST_NS,
+    UNKNOWABLE,
     ZERO_PROBES,
 )
 from netdiag.tcp.fields import (
     CAUSE,
     HALF,
+    ISN_KNOWN,
+    LEAST_HALF_RTT,
     MASK,
     SIDE,
     SINCE_ORIGINAL,
@@ -60,13 +68,23 @@ from netdiag.tcp.fields import (
     UNA_KNOWN,
 )
 from netdiag.tcp.labels import Label
-from netdiag.tcp.rows import ANSWERED_ROW, SPURIOUS_ROW, mark_row
+from netdiag.tcp.resent import TIMER_FLOOR, round_trip
+from netdiag.tcp.rows import (
+    ANSWERED_ROW,
+    AT_LEAST_ROW,
+    ORIGINAL_ROW,
+    SPURIOUS_ROW,
+    add_row,
+    mark_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence
 
 TAIL_LOSS_PROBE: Final = int(Label.TAIL_LOSS_PROBE)
 RTO: Final = int(Label.RTO_RETRANSMISSION)
+DATA: Final = int(Label.DATA)
+FIN_AGAIN: Final = int(Label.FIN_RETRANSMISSION)
 KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
 PROBE_PLACES: Final = (0, KEEPALIVE, ZERO_PROBES)  # by PROBE_WAITS
 
@@ -80,6 +98,8 @@ def resent(
     state: MutableSequence[int],
     book: MutableSequence[int],
     rows: MutableSequence[int],
+    rows_used: MutableSequence[int],
+    conn: int,
     side: int,
     number: int,
     t_ns: int,
@@ -105,7 +125,10 @@ def resent(
         book[own + LATE_OPEN] = NEEDLESS_BY_TIME
         mark_row(rows, row, number, SPURIOUS_ROW)
     elif state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
-        _chain(state, book, own, tracked, number, t_ns, label, size)
+        if _chain(state, book, own, tracked, number, t_ns, label, seq, size):
+            _original(book, rows, rows_used, conn, side, seq, length)
+        if book[own + CHAIN_RTO] == UNKNOWABLE:
+            mark_row(rows, row, number, AT_LEAST_ROW)
 
 
 def _chain(
@@ -116,19 +139,25 @@ def _chain(
     number: int,
     t_ns: int,
     label: int,
+    seq: int,
     size: int,
-) -> None:
+) -> bool:
+    """Enter a timer's retransmission; whether it is the first of its chain."""
     una = state[tracked + UNA]
     step = state[STEP]
     alone = not state[tracked + UNA_KNOWN] and step <= 1
-    if not book[own + CHAIN_COUNT] or una != book[own + CHAIN_UNA] or alone:
+    first = not book[own + CHAIN_COUNT] or una != book[own + CHAIN_UNA] or alone
+    if first:
         original = state[SINCE_ORIGINAL]
         book[own + CHAIN_SENT] = t_ns - original if original else 0
         book[own + CHAIN_FIRST_NS] = t_ns
         book[own + CHAIN_FIRST_FRAME] = number
         book[own + CHAIN_COUNT] = 0
         book[own + CHAIN_STEPS] = 0
-        book[own + CHAIN_RTO] = -1
+        book[own + CHAIN_RTO] = -1 if _begun(state, book, own, tracked) else UNKNOWABLE
+        book[own + CHAIN_SENT_FRAME] = book[own + FIN_FRAME] if label == FIN_AGAIN else 0
+        if original and book[own + FLIGHT_SEQ] == seq:
+            book[own + CHAIN_SENT_FRAME] = book[own + FLIGHT_FRAME]
         book[own + CHAIN_UNA] = una
     book[own + CHAIN_COUNT] += 1
     book[own + CHAIN_LAST_NS] = t_ns
@@ -138,9 +167,43 @@ def _chain(
     book[own + CHAIN_LABEL] = label
     if step:
         book[own + CHAIN_STEPS] = step
-        if book[own + CHAIN_RTO] < 0:
+        if book[own + CHAIN_RTO] == -1:
             book[own + CHAIN_RTO] = state[SINCE_PREVIOUS] >> min(step - 1, 10)
         book[own + MAX_STEP] = max(book[own + MAX_STEP], step)
+    return first
+
+
+def _begun(
+    state: MutableSequence[int], book: MutableSequence[int], own: int, tracked: int
+) -> bool:
+    """Whether a timer's first gap was seen: the first frame of a side that joined in mid-life may
+    have been sent before, unless the gap is shorter than any doubled RTO (at least 200 ms and SRTT,
+    Linux tcp_set_rto) can be.
+    """
+    if state[tracked + ISN_KNOWN]:
+        return True
+    if book[own + CHAIN_SENT] and book[own + CHAIN_SENT] != book[own + SIDE_FIRST_NS]:
+        return True
+    shortest = 2 * TIMER_FLOOR + round_trip(state, LEAST_HALF_RTT)
+    return 0 < state[SINCE_PREVIOUS] < 2 * shortest
+
+
+def _original(
+    book: MutableSequence[int],
+    rows: MutableSequence[int],
+    rows_used: MutableSequence[int],
+    conn: int,
+    side: int,
+    seq: int,
+    length: int,
+) -> None:
+    """A row for the data that a chain sends again: new data has none."""
+    own = OWN + SIDE_BOOK if side else OWN
+    if book[own + CHAIN_SENT_FRAME] and book[own + FLIGHT_SEQ] == seq and length:
+        add_row(
+            book, rows, rows_used, conn, book[own + CHAIN_SENT_FRAME], book[own + CHAIN_SENT],
+            ORIGINAL_ROW << 16 | DATA << 8 | side, 0, length, 0,
+        )  # fmt: skip
 
 
 def acked(

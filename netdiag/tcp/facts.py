@@ -13,13 +13,20 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from netdiag.tcp.labels import Label  # noqa: TC001 - in annotations that others resolve
-from netdiag.tcp.rows import ANSWERED_ROW, BREAKS_SILENCE_ROW, DSACK_ROW, SPURIOUS_ROW
+from netdiag.tcp.rows import (
+    ANSWERED_ROW,
+    AT_LEAST_ROW,
+    BREAKS_SILENCE_ROW,
+    DSACK_ROW,
+    ORIGINAL_ROW,
+    SPURIOUS_ROW,
+)
 from netdiag.tcp.table import ROW_TEXTS, Row, Rows
 
 __all__ = [
-    "ANSWERED_ROW", "BREAKS_SILENCE_ROW", "DSACK_ROW", "ROW_TEXTS", "SPURIOUS_ROW",
-    "Application", "CaptureFacts", "Chain", "ConnectionFacts", "Drops", "Ending", "Opening",
-    "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
+    "ANSWERED_ROW", "AT_LEAST_ROW", "BREAKS_SILENCE_ROW", "DSACK_ROW", "ORIGINAL_ROW", "ROW_TEXTS",
+    "SPURIOUS_ROW", "Application", "CaptureFacts", "Chain", "ConnectionFacts", "Drops", "Ending",
+    "Opening", "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
 ]  # fmt: skip
 
 
@@ -58,6 +65,8 @@ class Chain:
     length: int  # bytes sent again last, FIN and SYN counted
     label: Label  # of its last retransmission: RTO, FIN, SYN, SYN-ACK or tail loss probe
     acknowledged: bool  # the peer acknowledged its first byte at last
+    begun: bool = True  # its first gap was seen; else the timer may have been doubled before
+    first_sent_frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,9 @@ class Totals:
     backwards: int  # frames whose time is before that of the frame before
     foreign: int = 0  # frames of a link type that is not read
     hidden: int = 0  # in a tunnel, or behind a header that is not read (MPLS, PPPoE, a third tag)
+    before: int = 0  # of those filtered: left out only because they are earlier than was asked for
+    after: int = 0  # or later
+    end_at: int = 0  # up to when was looked: what may come after that is not known
 
 
 @dataclass(frozen=True, slots=True)

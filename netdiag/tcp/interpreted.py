@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _COUNTS: Final = {FRAGMENT: "fragments", CUT: "cut", FOREIGN: "foreign", HIDDEN: "hidden"}
 GROWTH: Final = 1024  # rows that their record grows by
+ROWS_AT_ONCE: Final = 2  # that one segment can write
 
 
 class Interpreted:
@@ -57,8 +58,8 @@ class Interpreted:
         """Read up to `every` frames (all of them: 0); False when there are no more."""
         if not hasattr(self, "_frames"):
             self._frames = read_frames(self.container)
-        tally, wires, choice = self.tally, self.container.wires, self.choice
-        whole, saw, feed = choice.all, tally.saw, self.feed
+        tally, wires = self.tally, self.container.wires
+        whole, saw, feed = self.choice.all, tally.saw, self.feed
         before, latest, link, chosen = tally.frames, -1, 0, False
         for number, wire, t_ns, data in islice(self._frames, every or None):
             clock = saw(t_ns)
@@ -70,7 +71,7 @@ class Interpreted:
                 segment := parse_ethernet(data) if link == ETHERNET else parse_frame(data, link)
             ) is None:
                 self._count(data, link)
-            elif whole or choice.takes(segment, t_ns, tally.first_at):
+            elif whole or self._takes(segment, t_ns):
                 feed(number, clock, segment)
                 tally.tcp += 1
             else:
@@ -82,6 +83,15 @@ class Interpreted:
         for conn in range(self._gone, count):
             self.states[conn] = self.books[conn] = []
         self._gone = count
+
+    def _takes(self, segment: Segment, t_ns: int) -> bool:
+        """Whether a segment is to be followed; what only the span of time leaves out is counted."""
+        if not self.choice.means(segment):
+            return False
+        since, until = self.choice.span(self.tally.first_at)
+        self.tally.before += t_ns < since
+        self.tally.after += t_ns > until
+        return since <= t_ns <= until
 
     def _count(self, data: bytes, link: int) -> None:
         """Why a frame is no segment."""
@@ -109,7 +119,7 @@ class Interpreted:
         if sack:
             left, right = sack[0]
             top = highest_edge(sack)
-        if self.rows_used[USED] >= self._room:
+        if self.rows_used[USED] + ROWS_AT_ONCE > self._room:
             self._room += GROWTH
             self.rows += [0] * (GROWTH * ROW)
         return advance(

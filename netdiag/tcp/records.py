@@ -47,7 +47,9 @@ OTHER_VIEW: Final = 22
 FIRST: Final = 23
 LAST: Final = 24
 BACKWARDS: Final = 25
-WALK: Final = 26
+BEFORE: Final = 26  # segments that are meant, but for the span of time
+AFTER: Final = 27
+WALK: Final = 28
 
 F_WIRE: Final = WALK  # the frame under way: its wire, -1 when it has none
 F_AT: Final = WALK + 1

@@ -64,6 +64,7 @@ UNKNOWN: Final = int(Label.RETRANSMISSION)
 
 MS: Final = 1_000_000
 TIMER_FLOOR: Final = 100 * MS  # half of Linux's shortest RTO: silence for longer is a timer's
+NO_RTT: Final = 1000 * MS  # TCP_TIMEOUT_INIT
 ACK_SLACK: Final = 20 * MS  # a fast retransmission follows its ACK by a reordering window at most
 TICK: Final = MS  # no timer fires sooner
 DOUBLED: Final = 5 * MS  # a frame doubled by the network follows its twin at once
@@ -103,7 +104,8 @@ def cause_of(
     slow = gap >= TIMER_FLOOR + least
     if not slow and (gap < TICK or gap * 4 < 7 * least - TICK or quiet * 2 < gap):
         return UNKNOWN
-    if _may_probe(state, own, peer, seq, end):
+    soon = min(gap, quiet) <= _latest_probe(state, own, peer)
+    if soon and _may_probe(state, own, peer, seq, end):
         state[own + TLP] = 1
         state[own + TLP_NXT] = state[own + NXT]
         state[own + TLP_SEQ] = seq
@@ -132,6 +134,16 @@ def _in_timeout(state: MutableSequence[int], own: int, seq: int) -> bool:
         return False
     behind = (seq - state[own + CHAIN_SEQ]) & MASK
     return 0 < behind < HALF and 0 < (state[own + RECOVER] - seq) & MASK < HALF
+
+
+def _latest_probe(state: MutableSequence[int], own: int, peer: int) -> int:
+    """How long (ns) after the last word of either side a tail loss probe can come: two round trips
+    and 200 ms, one second while none was measured (tcp_schedule_loss_probe), and the lateness of
+    timers; one round trip more, as this may not be the sender's end.
+    """
+    known = state[own + HALF_RTT] >= 0 and state[peer + HALF_RTT] >= 0
+    due = 3 * round_trip(state, HALF_RTT) + (2 * TIMER_FLOOR if known else NO_RTT)
+    return due + (due >> 3) + ACK_SLACK
 
 
 def _may_probe(state: MutableSequence[int], own: int, peer: int, seq: int, end: int) -> bool:

@@ -32,6 +32,8 @@ SPURIOUS_ROW: Final = 1  # bits of a row's marks: it was not needed, as its rece
 ANSWERED_ROW: Final = 2  # a probe: the peer answered it
 BREAKS_SILENCE_ROW: Final = 4  # it ended what was then the connection's longest silence
 DSACK_ROW: Final = 8  # it says that a retransmission of the other side was spurious
+ORIGINAL_ROW: Final = 16  # its bytes were sent again by a timer
+AT_LEAST_ROW: Final = 32  # its step may be higher: the timer had begun before the capture
 
 POOL: Final = 1 << 17  # rows
 KEPT_FIRST: Final = 64  # of a connection

@@ -32,9 +32,11 @@ from netdiag.tcp.moments import on_clock
 from netdiag.tcp.places import is_client, slot_of
 from netdiag.tcp.pools import follow, name_ends, whose
 from netdiag.tcp.records import (
+    AFTER,
     ALL,
     ANY_PORT,
     AT,
+    BEFORE,
     CONNECTIONS,
     F_AT,
     F_NEXT,
@@ -98,27 +100,24 @@ def scan(
             else:
                 kind = dissect(row, data, walk[F_AT], walk[F_SIZE], wires[wire * WIRE])
                 if kind == SEGMENT:
-                    if walk[ALL] or _takes(walk, ports, hosts, row, t_ns):
+                    if not (walk[ALL] or _meant(walk, ports, hosts, row)):
+                        walk[FILTERED] += 1
+                    elif walk[SINCE] <= t_ns <= walk[UNTIL]:
                         walk[TCP] += 1
                         _feed(walk, table, states, books, rows, rows_used, copies, row, data, t_ns)
                     else:
                         walk[FILTERED] += 1
+                        walk[BEFORE if t_ns < walk[SINCE] else AFTER] += 1
                 else:
                     walk[OTHER - kind] += 1
         walk[AT] = walk[F_NEXT]
     return PAUSE
 
 
-def _takes(
-    walk: Sequence[int],
-    ports: Sequence[int],
-    hosts: Sequence[int],
-    row: Sequence[int],
-    t_ns: int,
+def _meant(
+    walk: Sequence[int], ports: Sequence[int], hosts: Sequence[int], row: Sequence[int]
 ) -> bool:
-    """As choice.Choice.takes."""
-    if not walk[SINCE] <= t_ns <= walk[UNTIL]:
-        return False
+    """As choice.Choice.means."""
     if not (walk[ANY_PORT] or ports[row[SPORT]] or ports[row[DPORT]]):
         return False
     if not walk[HOSTS]:

@@ -124,11 +124,13 @@ def _chain(book: Sequence[int], own: int, una: int, first_ns: int) -> Chain | No
         last_frame=book[own + b.CHAIN_LAST_FRAME],
         retransmissions=book[own + b.CHAIN_COUNT],
         steps=book[own + b.CHAIN_STEPS],
-        rto_ns=book[own + b.CHAIN_RTO],
+        rto_ns=max(book[own + b.CHAIN_RTO], -1),
         last_gap_ns=book[own + b.CHAIN_GAP],
         length=book[own + b.CHAIN_LENGTH],
         label=LABELS[book[own + b.CHAIN_LABEL]],
         acknowledged=una != book[own + b.CHAIN_UNA],
+        begun=book[own + b.CHAIN_RTO] != b.UNKNOWABLE,
+        first_sent_frame=book[own + b.CHAIN_SENT_FRAME],
     )
 
 

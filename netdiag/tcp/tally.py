@@ -27,6 +27,8 @@ class Tally:
     first_at: int = 0
     last_at: int = 0
     backwards: int = 0
+    before: int = 0
+    after: int = 0
 
     def saw(self, t_ns: int) -> int:
         """A frame, whatever it carries; what the engine's clock shows then."""

@@ -258,7 +258,8 @@ def _cause(
         state[SINCE_ORIGINAL] = t_ns - state[place + 2]
     elif since >= 0:
         state[SINCE_ORIGINAL] = t_ns - since
-    state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
+    if state[own + LAST_DATA_NS]:
+        state[SINCE_PREVIOUS] = t_ns - state[own + LAST_DATA_NS]
     state[own + LAST_DATA_NS] = t_ns
     state[own + TSVAL] = tsval
     state[own + TIMED_NS] = -1  # Karn: an ACK from now on may be for either

@@ -88,7 +88,7 @@ def capture(*connections: ConnectionFacts, end: float = 1000.0, **changes: Any) 
         source="made.pcap", kind="pcap", connections=numbered,
         totals=Totals(
             frames=100, tcp=100, filtered=0, other=0, fragments=0, cut=0, other_view=0, copies=0,
-            bytes=8000, first_at=at(0), last_at=at(end), backwards=0,
+            bytes=8000, first_at=at(0), last_at=at(end), backwards=0, end_at=at(end),
         ),
         drops=(), truncated=-1, notes=(), rows=Rows((), 0),
     )  # fmt: skip

@@ -166,7 +166,7 @@ def test_frames_without_tcp_are_counted_and_no_more() -> None:
     for index, frame in enumerate((arp, udp, b"", b"short")):
         data += packet_block(0, index, frame)
     assert dataclasses.replace(read(data).totals, bytes=0) == dataclasses.replace(
-        read(section_header("")).totals, frames=4, other=4, first_at=0, last_at=3, bytes=0
+        read(section_header("")).totals, frames=4, other=4, first_at=0, last_at=3, end_at=3, bytes=0
     )
 
 

@@ -279,7 +279,7 @@ def _given_up(connection: ConnectionFacts, asked: Outstanding, survey: Survey) -
         return None
     probes = server.keepalive
     if probes is not None and killed_by_keepalive(connection, 1):
-        asks = times(probes.sent - probes.answered, "keepalive probe")
+        asks = times(probes.unanswered_row, "keepalive probe")
         return f"the server gave it up ({asks} in vain, then an RST that was not heard): {_ALONE}"
     again = server.count(Label.FIN_RETRANSMISSION)
     if server.fin_at and not server.fin_acked and again >= PATIENT:

@@ -19,7 +19,7 @@ from netdiag.analysis.findings.survey import (
     slack,
     unanswered_since,
 )
-from netdiag.analysis.findings.timers import forecast
+from netdiag.analysis.findings.timers import forecast, rest_of, rto_of
 from netdiag.analysis.findings.words import lasting, times
 from netdiag.tcp.labels import PROBES, RETRANSMISSIONS, Label
 
@@ -51,16 +51,18 @@ def black_hole(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
     direction = _direction(connection, since)
     until = max(connection.sides[one].last_at for one in since)
     what = _question(connection, side)
+    waits = own.chain is not None and not own.chain.acknowledged
+    least = "at least " if waits and own.chain is not None and not own.chain.begun else ""
     cause = (
-        f"{NAMES[side]} {own.endpoint} asked {peer.endpoint} for {lasting(until - at)} in vain "
-        f"({what}): {_DIRECTIONS[direction]}"
+        f"{NAMES[side]} {own.endpoint} asked {peer.endpoint} for {least}{lasting(until - at)} in "
+        f"vain ({what}): {_DIRECTIONS[direction]}"
     )
     details: dict[str, float | str] = {
         "direction": direction,
         "asking": NAMES[side],
         "unanswered_s": (until - at) / SECOND,
     }
-    cause += _end(connection, side, survey, details)
+    cause += _end(connection, side, at, survey, details)
     return Evidence(cause, _cure(own, side), _frames(connection, since), at, details)
 
 
@@ -110,24 +112,23 @@ def _question(connection: ConnectionFacts, side: int) -> str:
     if chain is not None and not chain.acknowledged:
         again = chain.retransmissions
         fin = chain.label is Label.FIN_RETRANSMISSION
-        parts.append(
-            f"FIN sent again {times(again, 'time')}" if fin else times(again, "retransmission")
-        )
+        data = f" with {times(chain.length - 1, 'byte')} of data" if chain.length > 1 else ""
+        count = f"sent again {times(again, 'time')}"
+        parts.append(f"FIN{data} {count}" if fin else times(again, "retransmission"))
     probes = own.keepalive
-    if probes is not None and killed_by_keepalive(connection, side):
-        parts.append(times(max(probes.unanswered_row, probes.sent - probes.answered), _PROBE))
-    elif probes is not None and probes.unanswered_row:
-        parts.append(times(probes.unanswered_row, _PROBE))
+    if probes is not None and probes.unanswered_row:
+        parts.append(times(probes.unanswered_row, "keepalive probe"))
     if own.zero_probes is not None and own.zero_probes.unanswered_row:
         parts.append(times(own.zero_probes.unanswered_row, "zero-window probe"))
     return ", ".join(parts)
 
 
-_PROBE: Final = "keepalive probe"
-
-
 def _end(
-    connection: ConnectionFacts, side: int, survey: Survey, details: dict[str, float | str]
+    connection: ConnectionFacts,
+    side: int,
+    at: int,
+    survey: Survey,
+    details: dict[str, float | str],
 ) -> str:
     """How the asking ended, or when it will; fills the details."""
     own = connection.sides[side]
@@ -137,22 +138,18 @@ def _end(
     row = forecast(own.chain) if own.chain is not None and not own.chain.acknowledged else None
     if row is None:
         return ""
-    details["rto_s"] = row.rto_s
-    rto = lasting(row.rto_s * SECOND)
+    rto = rto_of(row, details)
     if own.rst_frame:
-        return f"; its RTO was {rto}, and it ended that with an RST (frame {own.rst_frame})"
+        return f"; {rto}, and it ended that with an RST (frame {own.rst_frame})"
     if row.stopped(survey.end):
         details["gave_up_at_ns"] = row.next_at
         return (
-            f"; its RTO was {rto}, and it gave up without a word before the next retransmission "
-            "was due"
+            f"; {rto}, and it gave up without a word by the time the next retransmission was due, "
+            f"{lasting(row.next_at - at)} after it had begun to ask"
         )
     death = row.orphan_death_at if own.fin_at else row.owned_death_at
     details["predicted_death_at_ns"] = death
-    return (
-        f"; its RTO is {rto}, and with default settings the kernel goes on for another "
-        f"{lasting(max(death - survey.end, 0))}"
-    )
+    return f"; {rto}, and {rest_of(row, death, survey.end)}"
 
 
 def _cure(own: SideFacts, side: int) -> str:
@@ -173,7 +170,9 @@ def _frames(connection: ConnectionFacts, since: dict[int, int]) -> tuple[int, ..
     for side in since:
         own = connection.sides[side]
         if own.chain is not None and not own.chain.acknowledged:
-            frames += [own.chain.first_frame, own.chain.last_frame]
+            frames += [
+                own.chain.first_sent_frame, own.chain.first_frame, own.chain.last_frame
+            ]  # fmt: skip
         for probes in (own.keepalive, own.zero_probes):
             if probes is not None and probes.unanswered_row:
                 frames.append(probes.last_frame)
@@ -204,16 +203,13 @@ def fin_wait_1_leftover(connection: ConnectionFacts, survey: Survey) -> Evidence
         )
         row = forecast(own.chain) if own.chain is not None else None
         if row is not None:
-            details["rto_s"] = row.rto_s
+            rto_of(row, details)
             if row.stopped(survey.end):
                 details["gave_up_at_ns"] = row.next_at
                 cause += ", until the kernel gave it up"
             else:
                 details["predicted_death_at_ns"] = row.orphan_death_at
-                cause += (
-                    f", which a kernel with default settings keeps for another "
-                    f"{lasting(max(0, row.orphan_death_at - survey.end))}"
-                )
+                cause += f"; {rest_of(row, row.orphan_death_at, survey.end)}"
         return Evidence(
             cause,
             "lower net.ipv4.tcp_orphan_retries (3 gives up after about 6 s) where such sockets "

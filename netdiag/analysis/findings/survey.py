@@ -44,8 +44,8 @@ class Survey:
 
     @property
     def end(self) -> int:
-        """The time of the last frame, ns."""
-        return self.capture.totals.last_at
+        """Up to when was looked, ns: the last frame, or the end of what was asked for."""
+        return self.capture.totals.end_at
 
     def beside(self, connection: ConnectionFacts) -> Server:
         """The connections to the same server, this one included."""
@@ -86,7 +86,7 @@ def survey(capture: CaptureFacts) -> Survey:
         servers[connection.server.endpoint].append(connection)
         for own in connection.sides:
             hosts[host(own.endpoint)][connection.number] = own.last_at
-    end = capture.totals.last_at
+    end = capture.totals.end_at
     return Survey(
         capture,
         {name: _server(ones, end) for name, ones in servers.items()},

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from netdiag.analysis.findings.words import lasting
 from netdiag.tcp.labels import Label
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def death(rto: float, retries: int) -> float:
 class Forecast(NamedTuple):
     """What is to be expected of a row; times in ns on the capture's clock."""
 
-    rto_s: float
+    rto_s: float  # -1: its beginning was not seen, so `*_death_at` are the latest moments
     next_at: int  # the next firing is due
     latest_at: int  # and has to have come by then
     owned_death_at: int  # the kernel gives up: a socket with an owner (tcp_retries2)
@@ -69,20 +70,55 @@ class Forecast(NamedTuple):
         return now_ns > self.latest_at
 
 
+def rto_of(row: Forecast, details: dict[str, float | str]) -> str:
+    """A clause on the RTO, which is entered into the details where it is known."""
+    if row.rto_s < 0:
+        return "its timer had been running before the first frame seen here, so its RTO is unknown"
+    details["rto_s"] = row.rto_s
+    return f"its RTO was {lasting(row.rto_s * SECOND)}"
+
+
+def rest_of(row: Forecast, death_at: int, now_ns: int) -> str:
+    """A clause on how long the kernel goes on."""
+    if death_at <= now_ns:
+        return "with default settings the kernel has given up by now"
+    most = "at most " if row.rto_s < 0 else ""
+    left = lasting(death_at - now_ns)
+    return f"with default settings the kernel goes on for {most}another {left}"
+
+
 def forecast(chain: Chain) -> Forecast | None:
-    """The forecast for a row that nobody answered; None without an estimated RTO."""
-    if chain.rto_ns <= 0 or chain.steps < 1:
+    """The forecast for a row that nobody answered; None without any gap of its timer."""
+    if chain.steps < 1 or chain.label in (Label.SYN_RETRANSMISSION, Label.SYN_ACK_RETRANSMISSION):
         return None
-    if chain.label in (Label.SYN_RETRANSMISSION, Label.SYN_ACK_RETRANSMISSION):
+    if not chain.begun and chain.last_gap_ns > 0:
+        return _of_a_row_begun_before(chain)
+    if chain.rto_ns <= 0:
         return None
     rto = chain.rto_ns / SECOND
     before = sum(gap(rto, step) for step in range(1, chain.steps))
     first = chain.last_at - before * SECOND
-    due = gap(rto, chain.steps)
+    return _forecast(
+        chain, rto, gap(rto, chain.steps), first, (death(rto, RETRIES2), death(rto, ORPHAN_RETRIES))
+    )
+
+
+def _of_a_row_begun_before(chain: Chain) -> Forecast:
+    """Its last gap tells the next one; it fired for the first time when it was first seen, or
+    earlier.
+    """
+    due = gap(chain.last_gap_ns / SECOND, 1)
+    latest = (patience(RETRIES2) + RTO_MAX, patience(ORPHAN_RETRIES) + RTO_MAX)
+    return _forecast(chain, -1.0, due, chain.first_at, latest)
+
+
+def _forecast(
+    chain: Chain, rto: float, due: float, first_at: float, deaths: tuple[float, float]
+) -> Forecast:
+    """`due` seconds to the next firing; `deaths` in seconds after the first one at `first_at`."""
     return Forecast(
         rto,
         round(chain.last_at + due * SECOND),
         round(chain.last_at + due * LATE * SECOND),
-        round(first + death(rto, RETRIES2) * SECOND),
-        round(first + death(rto, ORPHAN_RETRIES) * SECOND),
+        *(round(first_at + one * SECOND) for one in deaths),
     )

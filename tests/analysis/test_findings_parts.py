@@ -1,0 +1,108 @@
+"""A part of a capture tells what it shows: neither its border, nor what is missing, is taken for
+the beginning or the end of the trouble. The whole stories are in test_findings_captures.py.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest import param
+
+from netdiag.analysis.findings import Finding, find
+from netdiag.report.capture import view_of_capture
+from netdiag.report.capture_flow import view_of_flow
+from netdiag.tcp.engine import analyse_capture
+from netdiag.tcp.labels import Label
+from tests.tcp.making import Bare, bare, pcap
+from tests.tcp.recorded import CAPTURES
+
+if TYPE_CHECKING:
+    from netdiag.tcp.facts import CaptureFacts
+
+SECOND = 1_000_000_000
+
+
+def part(name: str, first: int, last: int, *, of: str = "") -> CaptureFacts:
+    """Frames `first` to `last` of a recorded capture; `of`: only those from this address."""
+    source = bytes(map(int, of.split("."))) if of else b""
+    frames = [one for one in bare(name)[first - 1 : last] if not of or _source(one) == source]
+    return analyse_capture(io.BytesIO(pcap(frames, nanoseconds=True)))
+
+
+def _source(frame: Bare) -> bytes:
+    return frame.data[12:16]
+
+
+def only(facts: CaptureFacts) -> Finding:
+    (finding,) = find(facts)
+    return finding
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_end_of_a_selection_is_not_the_end_of_the_trouble(compiled: bool) -> None:
+    """busy.pcap goes on until 817 s, and says nothing from then on; RTO 208 ms."""
+    facts = analyse_capture(CAPTURES / "busy.pcap", until=60.0, compiled=compiled)
+    finding = only(facts)
+    assert (facts.totals.before, facts.totals.after) == (0, 10)
+    assert "gave up" not in finding.cause
+    assert finding.details["rto_s"] == pytest.approx(0.208, rel=0.1)
+    lives = (finding.details["predicted_death_at_ns"] - facts.totals.first_at) / SECOND
+    assert lives == pytest.approx(937, rel=0.01)  # the kernel's ETIMEDOUT, see busy.json
+    (note,) = view_of_capture(facts, ()).notes
+    assert note.startswith("10 segments after --until were left out")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_beginning_of_a_selection_is_not_the_beginning_of_the_trouble(compiled: bool) -> None:
+    facts = analyse_capture(CAPTURES / "busy.pcap", since=90.0, compiled=compiled)
+    finding = only(facts)
+    assert (facts.totals.before, facts.totals.after) == (15, 0)
+    assert "rto_s" not in finding.details
+    assert "its RTO is unknown" in finding.cause
+    assert "for at least 11 m 51 s" in finding.cause
+    (note,) = view_of_capture(facts, ()).notes
+    assert note.startswith("15 segments before --since were left out")
+
+
+def test_segments_that_are_not_asked_for_are_not_outside_the_span() -> None:
+    facts = analyse_capture(CAPTURES / "busy.pcap", until=60.0, ports=[6379])
+    assert (facts.totals.filtered, facts.totals.after) == (25, 0)
+
+
+def test_a_timer_whose_beginning_was_not_seen_has_no_length() -> None:
+    facts = part("busy", 14, 25)
+    chain = facts.connections[0].client.chain
+    assert chain is not None
+    assert (chain.rto_ns, chain.begun, chain.label) == (-1, False, Label.RTO_RETRANSMISSION)
+    view = view_of_flow(facts, facts.connections[0], ())
+    texts = [row.text for row in view.rows]
+    assert "rto retransmission (step at least 1), 17 bytes" in texts
+    assert not any("tail loss probe" in text for text in texts)
+
+
+def test_a_timer_that_cannot_have_been_doubled_yet_has_one() -> None:
+    """The capture begins with the very request: 206 ms are no doubled RTO."""
+    finding = only(part("busy", 5, 25))
+    assert finding.details["rto_s"] == pytest.approx(0.208, rel=0.1)
+
+
+def test_the_request_that_hung_is_evidence_and_in_the_timeline() -> None:
+    facts = part("busy", 1, 25)
+    assert only(facts).frames[0] == 6
+    rows = view_of_flow(facts, facts.connections[0], ()).rows
+    assert ("6", "data, 17 bytes", "sent again below") in [
+        (row.frame, row.text, row.reason) for row in rows
+    ]
+
+
+def test_data_that_is_sent_again_with_a_fin_is_told() -> None:
+    assert "FIN with 100 bytes of data sent again" in find(part("orphan_data", 1, 19))[0].cause
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [param("ka_mixed.A", 4, id="an earlier gap had healed"), ("ka_5_3_3", 3)]
+)
+def test_only_the_probes_of_the_last_gap_are_in_vain(name: str, count: int) -> None:
+    assert f"({count} keepalive probes)" in only(part(name, 1, 10_000)).cause
