@@ -19,7 +19,7 @@ from netdiag.faults.host import Freeze
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
 from netdiag.predict import timers
 from netdiag.predict.knobs import Knob, Wish, knobs, together, told, unforestalled
-from netdiag.predict.model import NOTICED, SERVER
+from netdiag.predict.model import ERROR, NOTICED, SERVER
 from netdiag.predict.predict import predict
 from netdiag.predict.settings import limits_of, of_host
 from netdiag.scenario.plan import Cell
@@ -42,18 +42,20 @@ ZERO_WINDOW: Final = "zero_window"
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """A row of DANGERS: a fault in a sentence, and as a scenario would write it."""
+    """A row of DANGERS: a fault in a sentence, and as a scenario would write it; what: the forecast
+    that counts, because a library that only dials again has noticed nothing new."""
 
     about: str
     verb: Verb
     phase: str
+    what: str = NOTICED
 
 
 DANGERS: Final[dict[str, Danger]] = {
     "idle": Danger("the path dies while it waits", Blackhole(), "blocked"),
     "request": Danger("the path dies under its request", Blackhole(), "request_in_flight"),
     "reply": Danger("the path dies under the reply", Blackhole(), "reply_in_flight"),
-    "dial": Danger("nobody answers when it dials", Blackhole(), "connecting"),
+    "dial": Danger("nobody answers when it dials", Blackhole(), "connecting", ERROR),
     "frozen": Danger("the server stands still", Freeze(), "blocked"),
     ZERO_WINDOW: Danger("the server takes no more bytes, and its kernel says so", Freeze(),
                         ""),
@@ -197,7 +199,7 @@ def _noticed(danger: Danger, cell: Cell, wish: Wish) -> Forecast | None:
     produce = (Produce(at=TimeTrigger(time=SOON)),) if danger.phase == "reply_in_flight" else ()
     asked = replace(idle, faults=(Fault(name="danger", at=at, do=danger.verb),),
                    workload=replace(idle.workload, produce=produce))
-    return predict(asked, wish.kernel, version=wish.version).faults[0].of(NOTICED)
+    return predict(asked, wish.kernel, version=wish.version).faults[0].of(danger.what)
 
 
 def _zero_window(cell: Cell, wish: Wish) -> tuple[Span | None, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.predict import retransmission, timers
 from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.silence import heard
-from netdiag.predict.wheel import ZERO, Span, either
+from netdiag.predict.wheel import Span, either
 from netdiag.predict.words import ago, gives_up, wheel
 from netdiag.units import format_duration
 
@@ -50,7 +50,7 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
     if limits.read is None:
         return
     yield Candidate(
-        when=(_polled(limits.read) - since).at_least(0.0) + limits.waking,
+        when=(polled(limits.read) - since).at_least(0.0) + limits.waking,
         by=OWN_TIMEOUT, sees=limits.program.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
         source=POLL, closes=True)
@@ -99,59 +99,6 @@ def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator
         source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
 
 
-def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
-    """A SYN is unanswered; the library repeats the dialling itself."""
-    once, formula, source = dialling(limits, kernel)
-    again = limits.retry
-    total = once.times(again + 1) + pauses(limits) + limits.waking
-    if again:
-        formula = f"{again + 1} x ({formula}) + the pauses between them"
-    yield Candidate(
-        when=total, sees=limits.program.connect, formula=formula,
-        source=source, by=OWN_TIMEOUT if limits.connect is not None
-        else "the kernel's retransmission timer")
-
-
-def dialling(limits: Limits, kernel: Kernel) -> tuple[Span, str, str]:
-    """How long one attempt to connect lasts when nobody answers; formula and source."""
-    if limits.connect is not None:
-        return (_polled(limits.connect), f"connect_timeout {format_duration(limits.connect)}", POLL)
-    linear = kernel.setting("tcp_syn_linear_timeouts")
-    dies = timers.syn_dies(kernel)
-    return (dies, f"tcp_syn_retries {kernel.setting('tcp_syn_retries')}"
-            + (f" and {linear} linear ones" if linear else "") + wheel(dies),
-            TCP_TIMER + "tcp_write_timeout")
-
-
-def pauses(limits: Limits) -> Span:
-    """The library's pauses between its own repetitions of one thing, all together."""
-    total = ZERO
-    for failures in range(1, limits.retry + 1):
-        total = total + pause(limits, failures)
-        if total.low > 1e6:
-            break
-    return total
-
-
-def pause(limits: Limits, failures: int) -> Span:
-    """One pause: base * 2^failures up to the cap, or drawn from 0 up to that."""
-    longest = min(limits.backoff.cap, limits.backoff.base * 2 ** min(failures, 64))
-    return Span(0.0 if limits.jitter else longest, longest)
-
-
-def dials(limits: Limits, kernel: Kernel) -> Span:
-    """From a failed dial until the library has dialled in vain as often as it may."""
-    return dialling(limits, kernel)[0].times(limits.retry) + pauses(limits)
-
-
-def repetitions(limits: Limits, kernel: Kernel) -> Span:
-    """From the first failure of a command until the library has repeated it as often as it may, and
-    each repetition has dialled in vain as often as that."""
-    once = dialling(limits, kernel)[0]
-    one_round = once.times(limits.retry + 1) + pauses(limits)
-    return one_round.times(limits.retry) + pauses(limits)
-
-
 def earliest(candidates: Sequence[Candidate]) -> Candidate | None:
     """What comes first; of several that may, all of them in one. None: nothing ever comes."""
     if not candidates:
@@ -183,7 +130,8 @@ def probes_due(kernel: Kernel, timings: tuple[int, int, int], quiet: Span) -> li
     return [either(same) for same in zip(*alternatives, strict=True)]
 
 
-def _polled(seconds: float) -> Span:
+def polled(seconds: float) -> Span:
+    """When a library's timeout of that many seconds ends."""
     return Span(seconds, seconds * (1 + POLL_SLACK))
 
 

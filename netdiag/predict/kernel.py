@@ -15,7 +15,7 @@ from netdiag.predict.pace import REAL, VIRTUAL, Pace
 from netdiag.predict.wheel import COUNTED, KNOWN_HZ, ROUND, Span, Ticks, Wheel, exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RTO_MIN: Final = 0.2
 RTO_MAX: Final = 120.0
@@ -124,6 +124,11 @@ class Kernel:
         """How long things take in a lab of this kernel."""
         return VIRTUAL if self.virtual else REAL
 
+    def beside(self, peer: Kernel) -> Kernel:
+        """The kernel, in a connection with another: what both must have, neither has alone."""
+        sack = min(self.setting("tcp_sack"), peer.setting("tcp_sack"))
+        return replace(self, sysctls={**self.sysctls, "tcp_sack": sack})
+
     def at(self, moment: Span) -> Kernel:
         """The kernel, asked about timers that begin so many seconds after the first SYN."""
         return replace(self, began=moment)
@@ -156,10 +161,13 @@ class Kernel:
             return exactly(self.rto_measured)
         return self.rtt + self.rto_min
 
-    def after_delayed_acks(self, count: int) -> Kernel:
-        """The kernel, once so many of its segments were acknowledged with delay."""
-        old = (1 - _GAIN) ** count
-        return replace(self, rtt=self.rtt.times(old) + self.pace.delayed.times(1 - old))
+    def after(self, delayed: Sequence[bool]) -> Kernel:
+        """The kernel, once its segments have been acknowledged, each with delay or at once."""
+        rtt = self.rtt
+        for late in delayed:
+            sample = self.pace.delayed if late else self.pace.rtt
+            rtt = rtt.times(1 - _GAIN) + sample.times(_GAIN)
+        return replace(self, rtt=rtt)
 
     @property
     def tail_loss_probe(self) -> bool:

@@ -15,7 +15,8 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.phpredis import PhpRedisSettings
 from netdiag.catalogue.settings import Keepalive
 from netdiag.predict import retransmission, timers
-from netdiag.predict.client import POLL_SLACK, connecting
+from netdiag.predict.client import POLL_SLACK
+from netdiag.predict.dialling import given_up
 from netdiag.predict.settings import limits_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def knobs(wish: Wish) -> tuple[Knob | None, ...]:
     """The settings that this client can be told; None for one that cannot meet the target."""
     php = isinstance(wish.client.settings, PhpRedisSettings)
     within = wish.within
-    after = wish.kernel.after_delayed_acks(1)  # the slowest that a fresh connection's kernel is
+    after = wish.kernel.after((True,))  # the slowest that a fresh connection's kernel is
     return (_read(wish, php=php), _keepalive(within, after, php=php),
             (_retries(within, after) if php else _user_timeout(within, after)),
             _connect(wish, php=php))
@@ -204,7 +205,7 @@ def _connect(wish: Wish, *, php: bool) -> Knob | None:
         def late(tenths: int, more: dict[str, Any] = more) -> bool:
             client = told(wish.client, {**more, "connect_timeout": tenths / 10})
             limits = limits_of(client, wish.kernel, wish.version)
-            return next(connecting(limits, wish.kernel)).when.high > wish.within
+            return given_up(limits, wish.kernel).high > wish.within
 
         limit = _longest(late, int(wish.within * 10)) / 10
         if limit >= 1:

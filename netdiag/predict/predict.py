@@ -13,6 +13,7 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
 from netdiag.predict.client import Candidate, earliest
+from netdiag.predict.dialling import connecting, dial, in_vain
 from netdiag.predict.healing import Healing, Path, fin_wait1, healing
 from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
@@ -24,12 +25,14 @@ from netdiag.predict.model import (
     Forecast,
     Prediction,
 )
+from netdiag.predict.programs import closing_lag
 from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import Forgetting, copies_of_reply, forgets
 from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout, unsaid_of
 from netdiag.predict.situation import Situation, situation
+from netdiag.predict.wheel import ZERO
 from netdiag.predict.words import ORPHANS, gives_up
 from netdiag.units import format_duration
 
@@ -85,12 +88,14 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     if unsaid_of(spec):
         return replace(known, unsaid=(_A_SERVICE,))
     limits = limits_of(spec, client, version, listens=not PATTERNS[cell.workload.pattern].keeps)
+    client, server = client.beside(server), server.beside(client)
     if not limits.program.known:  # nor when it dials
         client, server = (replace(one, phase=None) for one in (client, server))
     try:
         seen = situation(cell, fault.at, limits, base)
-        case = _Case(cell=cell, fault=fault, limits=limits, seen=seen, server=server,
-                     client=client.after_delayed_acks(seen.delayed), heal=healing(fault, seen))
+        case = _Case(cell=cell, fault=fault, limits=limits, seen=seen,
+                     server=server.after(seen.acks.server), client=client.after(seen.acks.client),
+                     heal=healing(fault, seen))
         forecasts, unsaid = _forecasts(case)
     except Unpredictable as why:
         return replace(known, unsaid=(str(why),))
@@ -175,7 +180,7 @@ def _closing(case: _Case) -> list[Candidate]:
 
 
 _REGIMES: Final = {
-    "syn": lambda case: list(ends.connecting(case.limits, case.client)),
+    "syn": lambda case: list(connecting(case.limits, case.client.at(ZERO))),
     "request": lambda case: list(ends.waiting_for_ack(case.limits, case.seen, case.client)),
     "idle": lambda case: list(ends.waiting_for_reply(case.limits, case.seen, case.client)),
     "closing": _closing,
@@ -222,27 +227,28 @@ def _error(case: _Case, winner: Candidate) -> Forecast | None:
                             "of it hangs on when the server is back")
     if not isinstance(case.fault.do, Blackhole):
         return _error_after_reset(case, winner)
-    if case.limits.retry == 0 or case.seen.regime == "syn":  # a SYN's repetitions are in it
-        return _shown(winner, winner.when, winner.sees, winner.formula)
     healed = case.heal.began
     if case.heal.closed is not None:
         healed = winner.when + case.heal.closed
-    greeting = case.seen.start.high == 0  # nothing is repeated but the dialling, by the pool
-    repeat = ends.dials if greeting else ends.repetitions
-    total = winner.when + repeat(case.limits, case.client)
-    last = ends.dialling(case.limits, case.client)[0].high
-    each = "" if greeting else f", each of {case.limits.retry + 1} dials"
-    formula = f"{winner.formula}, then {case.limits.retry} repetitions{each}"
+    greets = case.seen.start.high == 0  # the pool has not handed the connection out yet
+    listens = not PATTERNS[case.cell.workload.pattern].keeps
+    vain = in_vain(case.limits, case.client,
+                   at="connect" if greets else "listen" if listens else "call")
+    if vain is None:
+        return _shown(winner, winner.when, winner.sees, winner.formula)
+    total, formula = winner.when + vain[0], f"{winner.formula}, then {vain[1]}"
     if healed is None or total.high <= healed.low:
         return _shown(winner, total, case.limits.program.connect, formula)
-    if case.limits.read is not None and healed.high < total.low - last:
+    if healed.high >= total.low - dial(case.limits, case.client).when.high:
+        raise Unpredictable("the path heals at about the time at which the library stops repeating")
+    if case.limits.retry == 0:
+        raise Unpredictable("the path heals while the library dials, and it says what went wrong "
+                            "when that has succeeded")
+    if case.limits.read is not None:
         raise Unpredictable("the library dials again and repeats the command by itself; whether "
                             "that ends before its own read timeout hangs on the message")
-    if healed.high < total.low - last:
-        return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
-                        text="nothing: the library dials again and repeats the command by itself",
-                        formula=formula)
-    raise Unpredictable("the path heals at about the time at which the library stops repeating")
+    return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py", formula=formula,
+                    text="nothing: the library dials again and repeats the command by itself")
 
 
 def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
@@ -262,22 +268,25 @@ def _fin_wait1(case: _Case, winner: Candidate, server: Forgetting | None) -> For
     """How long the closed socket is held, if it is the program that closes it."""
     if not winner.closes or case.seen.regime == "syn" or not isinstance(case.fault.do, Blackhole):
         return None
+    closed = winner.when + closing_lag(case.cell.clients[case.fault.client or
+                                                         next(iter(case.cell.clients))],
+                                       case.cell.workload)
     healed = case.heal.began
     if case.heal.closed is not None:
-        healed = winner.when + case.heal.closed
+        healed = closed + case.heal.closed
     path = Path(healed) if healed is None else Path(
         healed, copies_of_reply(case.cell, case.fault, case.seen, case.server))
-    held = fin_wait1(case.seen, case.limits, case.client, winner.when, path)
+    held = fin_wait1(case.seen, case.limits, case.client, closed, path)
     if held is None:
         return None
     waited_for = case.seen.regime == "idle" and not path.copies
     if waited_for and healed is not None and _believed(server, healed) \
-            and pushed_by(case.cell, case.fault, healed, winner.when.high + held.lasts.high):
+            and pushed_by(case.cell, case.fault, healed, closed.high + held.lasts.high):
         raise Unpredictable("a message that is pushed after the healing may meet the closed socket "
                             "before that socket's own first copy arrives")
     formula = gives_up(case.client, case.limits.user_timeout, ORPHANS, held.dies)
     if case.seen.regime == "request":
-        age = round(winner.when.low + max(0.0, case.seen.since.low), 1)
+        age = round(closed.low + max(0.0, case.seen.since.low), 1)
         formula += f" after the request, which was {format_duration(age)} before close"
     if healed is not None:
         formula += "; or until the first copy after the healing"

@@ -12,13 +12,32 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.catalogue.redis_py import REDIS_PY_BACKOFF, Backoff, known_major
 from netdiag.catalogue.settings import UNSET
+from netdiag.scenario.workload import Exit
 
 if TYPE_CHECKING:
     from netdiag.catalogue.clients import Client
+    from netdiag.scenario.workload import Workload
 
+_LOOP_PAUSE: Final = 0.5
+"""How long phpredis' loop waits before it dials again, where nobody says (netdiag.clients), s."""
 _OWN_BACKOFF: Final = Backoff(0.01, 1.0)
 """What `netdiag.clients` gives redis-py where a scenario sets how often it repeats."""
 _NO_BACKOFF: Final = Backoff(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Redialling:
+    """What a library that was told to repeat (`retry`) repeats when no dial is answered.
+
+    socket: each dial for a command that is repeated; connect: dial and greeting of a connection
+    that is wanted; listen: a subscriber that fails dials before it says so, however often it was
+    told to repeat; shows: each dial can be seen, else only all of them together.
+    """
+
+    socket: bool = False
+    connect: bool = False
+    listen: bool = False
+    shows: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +58,7 @@ class Program:
     greets: bool
     listens: bool = False
     known: bool = True
+    redialling: Redialling = Redialling()
 
 
 _REDIS_PY: Final = Program(
@@ -81,6 +101,12 @@ _FIRST_GREETING: Final = 5
 """redis-py says CLIENT SETINFO by itself since 5.0."""
 _FIRST_LISTENING: Final = 8
 """PubSub.parse_response reads without a limit since 8.0."""
+_FIRST_WHOLE: Final = (7, 2)
+"""connect() repeats dial and greeting since 7.2."""
+_FIRST_REPEATING: Final = 4
+"""Retry came with 4.1; before, nothing is repeated that a scenario could say how often."""
+_FIRST_RECONNECTING: Final = 6
+"""PubSub reconnects before it raises since 6.0 (_reconnect)."""
 
 
 def program(client: Client, version: str) -> Program:
@@ -90,7 +116,18 @@ def program(client: Client, version: str) -> Program:
     if client.kind != "redis-py":
         return found
     major = known_major(version)
-    return replace(found, greets=major >= _FIRST_GREETING, listens=major >= _FIRST_LISTENING)
+    return replace(found, greets=major >= _FIRST_GREETING, listens=major >= _FIRST_LISTENING,
+                   redialling=_redialling(mode, version, major))
+
+
+def _redialling(mode: str, version: str, major: int) -> Redialling:
+    """asyncio's own TimeoutError is none that its Retry knows, so there no dial is repeated by
+    itself (retry.py, supported_errors)."""
+    numbers = [int(one) for one in re.findall(r"\d{1,6}", version)[:2]]
+    whole = not numbers or tuple(numbers) >= _FIRST_WHOLE or (numbers[0] > _FIRST_WHOLE[0])
+    socket = mode != "asyncio" and major >= _FIRST_REPEATING
+    return Redialling(socket=socket, connect=whole, listen=major >= _FIRST_RECONNECTING,
+                      shows=whole or not socket)
 
 
 def backoff(client: Client, version: str) -> tuple[Backoff, bool]:
@@ -101,6 +138,19 @@ def backoff(client: Client, version: str) -> tuple[Backoff, bool]:
     if getattr(client.settings, "retry", UNSET) is UNSET:
         return REDIS_PY_BACKOFF[known_major(version)], True
     return _OWN_BACKOFF, False
+
+
+def closing_lag(client: Client, workload: Workload) -> float:
+    """How many seconds after its error a program closes the socket that failed.
+
+    phpredis closes it with the object: the loop lets go of that when it dials again, and a bare
+    call that is repeated dials again by itself.
+    """
+    if client.kind != "phpredis" or workload.pattern == "request":
+        return 0.0
+    if isinstance(workload.after_error, Exit):
+        return 0.0 if client.mode == "bare" else _LOOP_PAUSE
+    return workload.after_error.pause
 
 
 def version_of(client: Client, version: str) -> str:

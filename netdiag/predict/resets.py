@@ -36,7 +36,7 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
     if seen.regime in ("syn", "closing"):
         raise Unpredictable("there is no connection in use that a RST could end")
     if fault.do.to != "server":
-        return told_at_once(_RST, limits.program.reset, limits.waking)
+        return told_at_once(_RST, limits.program.reset, seen.busy + limits.waking)
     if seen.regime == "idle":
         at = probe_times(limits, kernel, seen.quiet)[:1]
         what = "the next keepalive probe"

@@ -51,9 +51,12 @@ def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = F
     told = client.timeouts(own)
     pauses, jitter = backoff(client, own)
     speaks = program(client, own)
+    read, connect = _seconds(told.read_timeout), _seconds(told.connect_timeout)
+    if connect is None and client.kind == "redis-py":
+        connect = read  # its socket_connect_timeout None means its socket_timeout
     return Limits(
-        read=None if listens and speaks.listens else _seconds(told.read_timeout),
-        connect=_seconds(told.connect_timeout),
+        read=None if listens and speaks.listens else read,
+        connect=connect,
         keepalive=_keepalive(told.keepalive, kernel),
         user_timeout=_seconds(told.user_timeout) or None,
         retry=0 if isinstance(told.retry, Unset) else told.retry,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
+from netdiag.predict.acks import Acks
+from netdiag.predict.calls import Calls
 from netdiag.predict.pushes import Unpredictable, early_pushes
 from netdiag.predict.settings import own_timeout
 from netdiag.predict.wheel import ZERO, Span, either, exactly
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 Regime = Literal["syn", "request", "idle", "closing"]
 ServerRegime = Literal["none", "idle", "reply"]
 
+_NOTHING_YET: Final = Acks()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -36,10 +40,9 @@ class Situation:
     nothing unacknowledged; since: how long ago it began that (and its read); quiet: how long ago it
     heard of its peer; server: whether a reply of it is unacknowledged; server_quiet: how long ago
     it sent that, or heard of the client; asked: whether it holds a
-    request; start: when the fault takes effect, counted from the client's first SYN; delayed: how
-    many of the client's requests were acknowledged with delay, because the server had no reply;
-    earlier: how many seconds of the connection lie before the last segment, so that probes of it
-    may have been answered then.
+    request; start: when the fault takes effect, counted from the client's first SYN; acks: of
+    what was said before; earlier: how many seconds of the connection lie before the last segment,
+    so that probes of it may have been answered then.
     """
 
     regime: Regime
@@ -49,9 +52,14 @@ class Situation:
     server_quiet: Span = ZERO
     asked: bool = False
     start: Span = ZERO
-    delayed: int = 0
+    acks: Acks = _NOTHING_YET
     earlier: float = 0.0
     assumes: tuple[str, ...] = ()
+
+    @property
+    def busy(self) -> Span:
+        """How long the program does not look at its socket, because it works on a message."""
+        return (ZERO - self.since).at_least(0.0)
 
 
 _RIDES = ("the client's ACK of the last reply rides on the request, so that reply is "
@@ -69,9 +77,9 @@ def phases(pace: Pace) -> dict[str, Situation]:
                                        server_quiet=pace.calling, assumes=_RIDES),
         "request_delivered": Situation(regime="request", server="idle", asked=True),
         "blocked": Situation(regime="idle", server="idle", since=pace.acked, asked=True,
-                             server_quiet=pace.acked, delayed=1),
-        "reply_in_flight": Situation(regime="idle", server="reply", delayed=1),
-        "reply_delivered": Situation(regime="request", server="reply", delayed=1),
+                             server_quiet=pace.acked),
+        "reply_in_flight": Situation(regime="idle", server="reply"),
+        "reply_delivered": Situation(regime="request", server="reply"),
         "closing": Situation(regime="closing", server="idle"),
     }
 
@@ -115,6 +123,11 @@ class _Finding:
         """What the client does."""
         return PATTERNS[self.cell.workload.pattern]
 
+    @property
+    def calls(self) -> Calls:
+        """When it calls."""
+        return Calls(self.cell, self.pace, self.limits.program.greets)
+
     def phase(self, trigger: PhaseTrigger) -> Situation:
         """What a fault finds at a packet of the workload's own command."""
         if trigger.command is not None and trigger.command not in self.cell.workload.commands:
@@ -122,26 +135,38 @@ class _Finding:
                                 "client waits for then does not follow from the settings")
         self._understood(trigger)
         found = (phases if self.pattern.keeps else listening)(self.pace)[trigger.phase]
-        found = replace(found, start=ZERO if trigger.phase in _DIALS else self.pace.dialling,
-                        delayed=found.delayed + trigger.nth - 1 if self.pattern.keeps else 0)
-        if trigger.phase == "request_in_flight" and trigger.nth == 1 and \
-                not self.limits.program.greets:
-            found = replace(found, server="idle", server_quiet=ZERO, assumes=())
-        if trigger.phase in _REPLIES:
-            found = self._replied(trigger, found)
-        elif trigger.nth > 1 and trigger.phase not in _DIALS:
-            found = replace(found, start=self._asked(trigger.nth))
-        if trigger.phase == "blocked":  # which is an ACK that may be delayed
-            found = replace(found, start=found.start + self.pace.acked)
+        found = self._heard(trigger, found)
         if not trigger.after:
             return found
         if trigger.phase == "blocked" and trigger.nth == 1:
             later = exactly(trigger.after)
             self._same_call(later + self.pace.acked)
-            return self._quiet(found.start + later, since=later + self.pace.acked, quiet=later)
+            return replace(self._quiet(found.start + later, since=later + self.pace.acked,
+                                       quiet=later), acks=found.acks)
         return self.waiting(found.start + trigger.after)
 
+    def _heard(self, trigger: PhaseTrigger, found: Situation) -> Situation:
+        """What has been said when the trigger's packet comes, and when that is."""
+        phase, nth = trigger.phase, trigger.nth
+        if phase in _DIALS:
+            return found
+        if phase in _REPLIES:
+            found = self._replied(trigger, found)
+            return replace(found, acks=self.calls.acks(calls=nth, replies=nth - 1))
+        if phase == "blocked" and self.pattern.keeps:
+            nth = self.calls.that_waits(nth)
+        found = replace(found, start=self.calls.called(nth))
+        if phase == "blocked":  # which is an ACK that may be delayed
+            said = self.calls.acks(calls=nth, replies=nth - 1)
+            return replace(found, start=found.start + self.pace.acked, acks=said)
+        said = self.calls.acks(calls=nth - 1, replies=nth - 1)
+        if phase == "request_in_flight" and not said.rides:
+            found = replace(found, server="idle", server_quiet=ZERO, assumes=())
+        return replace(found, acks=said)
+
     def _understood(self, trigger: PhaseTrigger) -> None:
+        if trigger.phase in _DIALS and trigger.nth > 1:
+            raise Unpredictable("when the client dials again does not follow from the settings")
         blocks = self.pattern.commands and not self.pattern.own_messages
         if not blocks and (trigger.phase in (*_REPLIES, "blocked") or trigger.nth > 1):
             raise Unpredictable(f"what a client that follows {self.cell.workload.pattern} waits "
@@ -156,30 +181,20 @@ class _Finding:
         if len(times) < trigger.nth:
             return self._nil_reply(trigger, found)
         at = times[trigger.nth - 1]
-        before = self._called(times, trigger.nth)
+        before, waits = self.calls.called(trigger.nth), self.calls.waits(trigger.nth)
         moment = exactly(at) + self.pace.pushing
-        gap = moment - before
-        if trigger.nth == 1 and at > 0 and gap.low < self.pace.acked.high:
-            raise Unpredictable(f"the message of {at:g} s may come before or after the client "
-                                "waits; push it at 0 s, or later")
-        gap = gap.at_least(0.0)
+        gap = (moment - before).at_least(0.0)
         self._not_over(gap)
         if trigger.phase == "reply_delivered" and found.regime == "idle":
             return replace(found, start=moment)
         if trigger.phase == "reply_delivered":
             worked = exactly(-self.cell.workload.work)  # the next request leaves after the work
             return replace(found, start=moment, since=worked)
-        if gap.high <= self.pace.acked.high:
+        if not waits:
             return replace(found, regime="request", start=either([before, moment]),
                            assumes=_EARLY)
         return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=moment,
                        earlier=times[trigger.nth - 2] if trigger.nth > 1 else 0.0)
-
-    def _called(self, times: list[float], nth: int) -> Span:
-        """When the client calls for the nth time: after what it got before, and the work on it."""
-        if nth == 1:
-            return self.pace.dialling
-        return exactly(times[nth - 2] + self.cell.workload.work) + self.pace.calling
 
     def _not_over(self, gap: Span) -> None:
         """The call that the reply answers has not ended before. Raises Unpredictable."""
@@ -211,14 +226,6 @@ class _Finding:
             return replace(found, start=start)
         return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=start)
 
-    def _asked(self, nth: int) -> Span:
-        """When the nth request leaves: after n - 1 replies."""
-        times = early_pushes(self.cell)
-        if len(times) >= nth - 1 and not own_timeout(self.cell):
-            return self._called(times, nth) if times[nth - 2] else self.pace.dialling
-        raise Unpredictable("when the client asks for the "
-                            f"{nth}th time does not follow from the settings")
-
     def waiting(self, at: Span) -> Situation:
         """At a moment of its own choice (seconds from the first SYN) the fault finds a client that
         waits in its call, with nothing unacknowledged."""
@@ -241,10 +248,11 @@ class _Finding:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
         self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - self.pace.acked).at_least(0.0))
+        before = sum(1 for push in pushes if push < at.low)
         return replace(found, earlier=last or 0.0,
-                       delayed=1 + sum(1 for push in pushes if push < at.low))
+                       acks=self.calls.acks(calls=before + 1, replies=before))
 
     def _quiet(self, at: Span, *, since: Span, quiet: Span) -> Situation:
         """The client waits, and nothing has been on the wire for a time."""
         return Situation(regime="idle", server="idle", since=since, quiet=quiet,
-                         server_quiet=since, asked=True, start=at, delayed=1)
+                         server_quiet=since, asked=True, start=at)

@@ -151,7 +151,7 @@ def test_what_is_printed_does_what_is_promised(client: str, pattern: str, within
                                               do=danger.verb),),
                           workload=replace(cell.workload, produce=pushed if row.danger == "reply"
                                            else (), pattern="brpop" if waits else pattern))
-            noticed = predict(cut, HOST, version=version).faults[0].of("noticed")
+            noticed = predict(cut, HOST, version=version).faults[0].of(danger.what)
             assert noticed is not None
             when = noticed.when
             assert (when and when.low, when and when.high) == (row.low, row.high), one.settings

@@ -73,8 +73,8 @@ NOTICED = [
     param({"read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout comes first"),
     param({"read": "20s", **PROBES}, KEEPALIVE, (11.0, 11.5), id="keepalive comes first"),
     param({"at": "connecting", "connect_timeout": "2s"}, OWN, (2.0, 2.2), id="one dial"),
-    param({"at": "connecting", "connect_timeout": "2s", "retry": 3}, OWN, (8.1, 8.4),
-          id="four dials and 20 + 40 + 80 ms"),
+    param({"at": "connecting", "connect_timeout": "2s", "retry": 3}, OWN, (2.0, 2.2),
+          id="the library dials again by itself"),
     param({"at": "connecting"}, RETRANSMISSION, (127.0, 131.5), id="SYN: 1 3 7 15 31 63 127"),
     param({"do": "freeze", **PROBES}, "nothing", None, id="the kernel answers for a frozen server"),
     param({"do": "freeze", "read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout notices"),
@@ -160,6 +160,8 @@ def test_what_the_application_sees_comes_after_the_librarys_own_repetitions() ->
     one = cell(read="5s", retry=None, connect_timeout="5s")
     told(one, "noticed", OWN, (4.9, 5.2))
     told(one, "error", OWN, (554.0, 614.0))
+    dials = cell(at="connecting", connect_timeout="2s", retry=3)
+    told(dials, "error", OWN, (8.1, 8.4))  # four dials and 20 + 40 + 80 ms
     healed = cell(read="5s", retry=None, connect_timeout="5s", lasts="30s")
     assert healed.of("error") is None
     assert "repeats the command by itself" in healed.unsaid[0]
