@@ -174,6 +174,13 @@ def format_rate(per_second: float) -> str:
     raise AssertionError("the loop returns at the last unit")
 
 
+def ordinal(nth: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    if nth % 100 in (11, 12, 13):
+        return f"{nth}th"
+    return f"{nth}" + {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
+
+
 def parse_size(raw: object) -> int:
     """`512`, `64KiB`, `10MB` -> bytes; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024."""
     if _is_number(raw):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from netdiag.tcp.labels import NAMES as LABELS
-from netdiag.units import did_you_mean, format_duration, parse_duration, shown
+from netdiag.units import did_you_mean, format_duration, ordinal, parse_duration, shown
 from netdiag.written import CLOSED, Duration, Name, Positive, Written, one_of
 
 if TYPE_CHECKING:
@@ -56,12 +56,6 @@ def _command(raw: object) -> str | None:
     if isinstance(raw, str) and raw.isascii() and raw.isalpha() and len(raw) <= _COMMAND_WORDS:
         return raw.upper()
     raise ValueError(f"{shown(raw)} is not a command's name; write one such as BRPOP")
-
-
-def _ordinal(nth: int) -> str:
-    if nth % 100 in (11, 12, 13):
-        return f"{nth}th"
-    return f"{nth}" + {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
 
 
 def _later(after: float) -> str:
@@ -107,7 +101,7 @@ class PhaseTrigger:
         return TAKES_OWN_PACKET[self.phase] and not self.after
 
     def __str__(self) -> str:
-        nth = f" ({_ordinal(self.nth)})" if self.nth > 1 else ""
+        nth = f" ({ordinal(self.nth)})" if self.nth > 1 else ""
         command = f" of {self.command}" if self.command else ""
         return f"{self.phase}{command}{nth}{_later(self.after)}"
 
@@ -135,7 +129,7 @@ class PacketTrigger:
         return self.packet == "taken" and not self.after
 
     def __str__(self) -> str:
-        nth = f"{_ordinal(self.nth)} " if self.nth > 1 else ""
+        nth = f"{ordinal(self.nth)} " if self.nth > 1 else ""
         own = ", delivered" if self.packet == "delivered" else ""
         return f"{nth}{self.label} from {self.from_}{own}{_later(self.after)}"
 
@@ -167,7 +161,7 @@ class EventTrigger:
         return False
 
     def __str__(self) -> str:
-        nth = f"{_ordinal(self.nth)} " if self.nth > 1 else ""
+        nth = f"{ordinal(self.nth)} " if self.nth > 1 else ""
         fault = f" of {self.fault}" if self.fault else ""
         return f"{nth}{self.event}{fault}{_later(self.after)}"
 
@@ -200,7 +194,7 @@ class StateTrigger:
         return False
 
     def __str__(self) -> str:
-        nth = f"{_ordinal(self.nth)} " if self.nth > 1 else ""
+        nth = f"{ordinal(self.nth)} " if self.nth > 1 else ""
         return f"{nth}{self.state} at the {self.side}{_later(self.after)}"
 
 

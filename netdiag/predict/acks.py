@@ -54,12 +54,17 @@ def acks(workload: Workload, *, greets: bool, waited: tuple[bool, ...], replies:
     """
     client, server = _End(greets), _End(greets)
     pattern = PATTERNS[workload.pattern]
+    if not waited:
+        return Acks(rides=greets)
     if not pattern.keeps:
         server.hears(answers=True)
         for _ in range(1 + replies):
             client.hears(answers=False)
         return Acks(tuple(server.acked), tuple(client.acked), rides=False)
-    works, rides = workload.work > _PATIENCE, greets
+    pause = workload.work
+    if pattern.own_messages:
+        pause = 1.0 if workload.every is None else workload.every
+    works, rides = pause > _PATIENCE, greets
     for number, waits in enumerate(waited):
         server.hears(answers=not waits)
         if number >= replies:

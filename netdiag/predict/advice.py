@@ -119,6 +119,9 @@ def advise(wish: Wish) -> tuple[Advice, ...]:
                          for less, other in made.items())]
     alone = _advice(wish, ())
     if not found and main not in alone.covered:
+        if limits_of(wish.client, wish.kernel, wish.version, wish.pattern).deaf:
+            raise ValueError("an asyncio subscriber of this redis-py is never told that its "
+                             "connection died; subscribe with the blocking redis.Redis")
         raise ValueError(f"no setting notices within {wish.within:g} s; write a longer time")
     found.sort(key=lambda row: (row[0], -len(row[1].covered)))
     return (alone, *(one for _, one in found))
@@ -143,7 +146,7 @@ def _advice(wish: Wish, chosen: tuple[Knob, ...]) -> Advice:
                 hosts={"client": hosts} if hosts else {})
     coverage = tuple(_coverage(name, cell, wish) for name in _dangers(wish.pattern))
     limits = limits_of(client, of_host(wish.kernel, hosts), wish.version,
-                       listens=not PATTERNS[wish.pattern].keeps)
+                       wish.pattern)
     waits = _blocks(wish.pattern)
     short = limits.read is not None and not (0 < block < limits.read)
     false = _HOUR / limits.read if waits and short and limits.read else 0.0
@@ -206,7 +209,7 @@ def _zero_window(cell: Cell, wish: Wish) -> tuple[Span | None, str]:
     """Whoever waits for a reply has its read timeout; TCP_USER_TIMEOUT counts even though the peer
     answers, and keepalive does not probe, because data is queued (tcp_probe_timer)."""
     limits = limits_of(cell.client, wish.kernel, wish.version,
-                       listens=not PATTERNS[wish.pattern].keeps)
+                       wish.pattern)
     if limits.user_timeout:
         return timers.zero_window_dies(wish.kernel, limits.user_timeout), "TCP_USER_TIMEOUT"
     frozen = _noticed(DANGERS["frozen"], cell, wish)

@@ -6,20 +6,34 @@ first, and then nothing that hangs on it is told.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.predict.acks import Acks, acks
 from netdiag.predict.pushes import Unpredictable, early_pushes
 from netdiag.predict.settings import own_timeout
 from netdiag.predict.wheel import Span, exactly
+from netdiag.units import ordinal
 
 if TYPE_CHECKING:
     from netdiag.predict.pace import Pace
     from netdiag.scenario.plan import Cell
 
+EVERY: Final = 1.0
+"""How long a client waits between two requests where nobody says (netdiag.clients), s."""
 _MOST: Final = 1000
 """Messages that are followed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call: when it begins, and whether it has to wait; None: either may be first."""
+
+    called: Span
+    waits: bool | None
 
 
 @dataclass(frozen=True)
@@ -30,45 +44,103 @@ class Calls:
     pace: Pace
     greets: bool
 
+    @property
+    def own(self) -> bool:
+        """Whether it makes its requests at times of its own."""
+        return PATTERNS[self.cell.workload.pattern].own_messages
+
+    @cached_property
+    def times(self) -> list[float]:
+        """When its messages are pushed, as far as that is known; nobody keeps them for a
+        subscriber that has not subscribed yet. Raises Unpredictable."""
+        times = early_pushes(self.cell)
+        if PATTERNS[self.cell.workload.pattern].keeps:
+            return times
+        heard = self.pace.dialling.high + self.pace.acked.high
+        if any(0 < at < heard for at in times):
+            raise Unpredictable("a message is published while the client may not listen yet; "
+                                "publish it later")
+        return [at for at in times if at > 0]
+
     def called(self, nth: int) -> Span:
         """When it calls for the nth time, seconds since its SYN: after what it got before, and the
         work on it. Raises Unpredictable."""
-        if nth == 1:
-            return self.pace.dialling
-        times = early_pushes(self.cell)
-        if len(times) < nth - 1 or own_timeout(self.cell) or nth > _MOST:
-            raise Unpredictable(f"when call number {nth} comes does not follow from the settings, "
-                                "because what ends the one before does not")
-        got = exactly(times[nth - 2])
-        before = self.called(nth - 1)
-        if times[nth - 2] <= before.high:  # it was there already
-            got = Span(max(got.low, before.low), before.high)
-        return got + self.cell.workload.work + self.pace.calling
+        if self.own:
+            return self._asked(nth)
+        if nth <= len(self._followed):
+            return self._followed[nth - 1].called
+        raise Unpredictable(f"when call number {nth} comes does not follow from the settings, "
+                            "because what ends the one before does not")
 
     def waits(self, nth: int) -> bool:
         """Whether the nth call has to wait for its message. Raises Unpredictable."""
-        times = early_pushes(self.cell)
-        if len(times) < nth:
-            return True
-        at, called = times[nth - 1], self.called(nth)
-        if at <= called.low and (at > 0 or nth > 1 or self.greets):
+        if self.own:
             return False
-        if at >= called.high + self.pace.acked.high:
+        if nth > len(self._followed):
             return True
-        raise Unpredictable(f"the message of {at:g} s may come before or after the client waits; "
-                            + ("push it at 0 s, or later" if self.greets else "push it later"))
+        waits = self._followed[nth - 1].waits
+        if waits is None:
+            raise Unpredictable(f"the message of {self.times[nth - 1]:g} s may come before or "
+                                "after the client waits; push it "
+                                + ("at 0 s, or later" if self.greets else "later"))
+        return waits
 
     def that_waits(self, nth: int) -> int:
         """The number of the nth call that has to wait. Raises Unpredictable."""
-        number = 0
-        for _ in range(nth):
-            number += 1
-            while not self.waits(number):
-                number += 1
+        if self.own:
+            raise Unpredictable("a request is answered at once, so the client is never blocked")
+        waiting = (number for number in range(1, len(self._followed) + 1) if self.waits(number))
+        number = next(itertools.islice(waiting, nth - 1, None), None)
+        if number is None:
+            raise Unpredictable(f"when it waits for the {ordinal(nth)} time does not follow from "
+                                "the settings")
         return number
+
+    def got(self, nth: int) -> Span:
+        """When it gets its nth message, or the reply to its nth request. Raises Unpredictable."""
+        if self.own:
+            return self._asked(nth) + self.pace.pushing
+        if len(self.times) < nth:
+            raise Unpredictable(f"when message number {nth} comes does not follow from the "
+                                "settings")
+        called = self.called(nth)
+        if not self.waits(nth):
+            return called + self.pace.pushing
+        return exactly(self.times[nth - 1]) + self.pace.pushing
 
     def acks(self, *, calls: int, replies: int) -> Acks:
         """The ACKs so far: of so many calls, of so many replies to them. Raises Unpredictable."""
         known = min(calls, _MOST)
         waited = tuple(self.waits(number) for number in range(1, known + 1))
         return acks(self.cell.workload, greets=self.greets, waited=waited, replies=replies)
+
+    def _asked(self, nth: int) -> Span:
+        """When it makes its nth request; each follows a reply that came at once, and a pause."""
+        pauses = (nth - 1) * (self.cell.workload.every or EVERY)
+        late = self.pace.calling.times(nth - 1)
+        return exactly(pauses) + self.pace.dialling + late
+
+    @cached_property
+    def _followed(self) -> tuple[_Call, ...]:
+        """Call after call, for as long as it is known when the next one comes."""
+        found = [_Call(self.pace.dialling, self._meets(1, self.pace.dialling))]
+        if own_timeout(self.cell):
+            return tuple(found)
+        keeps = PATTERNS[self.cell.workload.pattern].keeps
+        for nth, at in enumerate(self.times[:_MOST], 2):
+            before = found[-1].called
+            got = exactly(at)
+            if keeps and at <= before.high:  # it was there already
+                got = Span(max(at, before.low), before.high)
+            called = got + self.cell.workload.work + self.pace.calling
+            found.append(_Call(called, self._meets(nth, called)))
+        return tuple(found)
+
+    def _meets(self, nth: int, called: Span) -> bool | None:
+        """Whether the nth call has to wait; None: either may be first."""
+        if len(self.times) < nth:
+            return True
+        at = self.times[nth - 1]
+        if at <= called.low and (at > 0 or nth > 1 or self.greets):
+            return False
+        return True if at >= called.high + self.pace.acked.high else None

@@ -51,7 +51,7 @@ def read_timeout(limits: Limits, since: Span) -> Iterator[Candidate]:
         return
     yield Candidate(
         when=(polled(limits.read) - since).at_least(0.0) + limits.waking,
-        by=OWN_TIMEOUT, sees=limits.program.read,
+        by=OWN_TIMEOUT, sees=limits.program.words.read,
         formula=f"read_timeout {format_duration(limits.read)}{ago('the call began', since)}",
         source=POLL, closes=True)
 
@@ -65,6 +65,8 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
     if interval > idle and seen.earlier >= idle:
         raise Unpredictable("keepalive's interval is longer than its idle time, so when its next "
                             "probe comes hangs on the probes before the last message")
+    if limits.deaf:
+        return
     dies, when = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
     formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
     if limits.user_timeout:
@@ -73,7 +75,7 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
                    f"{wheel(dies)}")
     yield Candidate(
         when=when + limits.waking, by="the kernel's keepalive timer",
-        sees=limits.program.died,
+        sees=limits.program.words.died,
         formula=formula + ago("the last segment came", seen.quiet),
         source=TCP_TIMER + "tcp_keepalive_timer")
 
@@ -91,10 +93,12 @@ def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
     """A request is unacknowledged: the retransmission timer governs, keepalive does not probe."""
     yield from read_timeout(limits, seen.since)
+    if limits.deaf and seen.start.high > 0:  # its greeting is a call like any other
+        return
     dies = retransmission.data_dies(kernel.at(seen.start - seen.since), limits.user_timeout)
     yield Candidate(
         when=dies - seen.since + limits.waking, by="the kernel's retransmission timer",
-        sees=limits.program.died,
+        sees=limits.program.words.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
         source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
 

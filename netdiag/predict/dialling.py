@@ -33,8 +33,8 @@ def connecting(limits: Limits, kernel: Kernel) -> Iterator[Candidate]:
     formula = once.formula
     if again:
         formula = f"{again + 1} x ({formula}) + the pauses between them"
-    yield Candidate(when=total, sees=limits.program.connect, formula=formula, source=once.source,
-                    by=once.by)
+    yield Candidate(when=total, sees=limits.program.words.connect, formula=formula,
+                    source=once.source, by=once.by)
 
 
 def dial(limits: Limits, kernel: Kernel) -> Candidate:
@@ -43,13 +43,13 @@ def dial(limits: Limits, kernel: Kernel) -> Candidate:
     linear = kernel.setting("tcp_syn_linear_timeouts")
     dies = timers.syn_dies(kernel)
     found = [Candidate(
-        when=dies, by="the kernel's retransmission timer", sees=limits.program.connect,
+        when=dies, by="the kernel's retransmission timer", sees=limits.program.words.connect,
         formula=f"tcp_syn_retries {kernel.setting('tcp_syn_retries')}"
                 + (f" and {linear} linear ones" if linear else "") + wheel(dies),
         source=TCP_TIMER + "tcp_write_timeout")]
     if limits.connect is not None:
         found.append(Candidate(
-            when=polled(limits.connect), by=OWN_TIMEOUT, sees=limits.program.connect,
+            when=polled(limits.connect), by=OWN_TIMEOUT, sees=limits.program.words.connect,
             formula=f"connect_timeout {format_duration(limits.connect)}", source=POLL))
     first = earliest(found)
     assert first is not None, "of several attempts the first to end is one of them"

@@ -37,10 +37,11 @@ def after_host_fault(fault: Fault, seen: Situation, limits: Limits, healed: Span
     if not isinstance(fault.do, Kill | Restart):
         raise Unpredictable(f"what '{fault.do}' does is the program's own affair")
     if seen.regime == "idle":
-        return told("a FIN from the peer", limits.program.closed, seen.busy + limits.waking,
+        return told("a FIN from the peer", limits.program.words.closed, seen.busy + limits.waking,
                     formula="the kernel closes the dead program's socket", source="kernel/exit.c")
-    return told("a FIN from the peer or a RST from the peer",
-                f"{limits.program.closed} or {limits.program.reset}", seen.busy + limits.waking,
+    words = limits.program.words
+    return told("a FIN from the peer or a RST from the peer", f"{words.closed} or {words.reset}",
+                seen.busy + limits.waking,
                 formula="the kernel closes the dead program's socket", source=RST_SOURCE)
 
 

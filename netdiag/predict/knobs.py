@@ -84,7 +84,7 @@ def _read(wish: Wish, *, php: bool) -> Knob | None:
     """None, too, where the library does not heed it: a subscriber's reads may have no limit."""
     limit, pattern = _polled(wish), PATTERNS[wish.pattern]
     heeded = limits_of(told(wish.client, {"read_timeout": limit}), wish.kernel, wish.version,
-                       listens=not pattern.keeps).read
+                       wish.pattern).read
     if limit <= 0 or heeded is None:
         return None
     roomy = pattern.waits and limit - _ROOM >= 1
@@ -161,7 +161,7 @@ def unforestalled(wish: Wish, chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
     if PATTERNS[wish.pattern].own_messages:
         return chosen
     default = limits_of(wish.client, wish.kernel, wish.version,
-                        listens=not PATTERNS[wish.pattern].keeps).read
+                        wish.pattern).read
     if default is None or any(one.name == "read_timeout" for one in chosen):
         return chosen
     php = isinstance(wish.client.settings, PhpRedisSettings)
@@ -176,7 +176,7 @@ def together(wish: Wish, chosen: tuple[Knob, ...]) -> tuple[Knob, ...]:
     client = wish.client
     for knob in chosen:
         client = told(client, knob.settings)
-    timings = limits_of(client, wish.kernel, wish.version).keepalive
+    timings = limits_of(client, wish.kernel, wish.version, wish.pattern).keepalive
     if timings is None:
         return chosen
     longest = float(timings[0] + timings[1] * timings[2])
@@ -204,7 +204,7 @@ def _connect(wish: Wish, *, php: bool) -> Knob | None:
     for more in ({}, {} if php else {"retry": 0}):
         def late(tenths: int, more: dict[str, Any] = more) -> bool:
             client = told(wish.client, {**more, "connect_timeout": tenths / 10})
-            limits = limits_of(client, wish.kernel, wish.version)
+            limits = limits_of(client, wish.kernel, wish.version, wish.pattern)
             return given_up(limits, wish.kernel).high > wish.within
 
         limit = _longest(late, int(wish.within * 10)) / 10
@@ -214,7 +214,7 @@ def _connect(wish: Wish, *, php: bool) -> Knob | None:
 
 
 def _dialling(wish: Wish, limit: float, more: dict[str, Any], *, php: bool) -> Knob:
-    again = limits_of(told(wish.client, more), wish.kernel, wish.version).retry
+    again = limits_of(told(wish.client, more), wish.kernel, wish.version, wish.pattern).retry
     repeats = f"{again + 1} dials of that length, because the library repeats them"
     costs = (repeats,) if again else ()
     code = f"connect($host, $port, {limit:g})" if php else f"socket_connect_timeout={limit:g}"

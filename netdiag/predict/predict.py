@@ -29,7 +29,7 @@ from netdiag.predict.programs import closing_lag
 from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
-from netdiag.predict.server import Forgetting, copies_of_reply, forgets
+from netdiag.predict.server import KEEPALIVE, Forgetting, copies_of_reply, forgets
 from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout, unsaid_of
 from netdiag.predict.situation import Situation, situation
 from netdiag.predict.wheel import ZERO
@@ -87,7 +87,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     spec = cell.clients[fault.client or next(iter(cell.clients))]
     if unsaid_of(spec):
         return replace(known, unsaid=(_A_SERVICE,))
-    limits = limits_of(spec, client, version, listens=not PATTERNS[cell.workload.pattern].keeps)
+    limits = limits_of(spec, client, version, cell.workload.pattern)
     client, server = client.beside(server), server.beside(client)
     if not limits.program.known:  # nor when it dials
         client, server = (replace(one, phase=None) for one in (client, server))
@@ -194,14 +194,15 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
         return
     if case.seen.server == "reply" and case.fault.at.takes_own_packet is False:
         raise Unpredictable("the server's segments still arrive, so its reply may, too")
-    if case.seen.regime == "idle" or case.seen.asked:
-        if case.cell.workload.produce or own_timeout(case.cell) or case.seen.regime != "idle":
-            raise Unpredictable("the server's segments still arrive, so what the client waits for "
-                                "changes with its ACK and its reply")
+    if (case.seen.regime == "idle" or case.seen.asked) and (
+            case.cell.workload.produce or own_timeout(case.cell) or case.seen.regime != "idle"):
+        raise Unpredictable("the server's segments still arrive, so what the client waits for "
+                            "changes with its ACK and its reply")
+    if case.seen.regime in ("idle", "request"):
         gone = forgets(case.cell, case.fault, case.seen, case.server)
-        if gone.when is not None:
+        if gone.when is not None and gone.by == KEEPALIVE:  # the other timers end without a RST
             candidates.append(replace(ends.told(
-                "a RST from the peer", case.limits.program.reset,
+                "a RST from the peer", case.limits.program.words.reset,
                 gone.when + case.limits.waking), formula=f"{gone.formula}; then the server's RST"))
 
 
@@ -212,6 +213,9 @@ def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -
     healed, why = case.heal.began, "nothing is unacknowledged, keepalive is off and no read is " \
         "limited: no timer will fire"
     forgot = None if server is None else server.when
+    if case.limits.deaf:
+        why = "redis-py's asyncio subscriber takes ETIMEDOUT for the end of its own wait, and " \
+            "listens again for ever"
     if case.fault.host is not None:
         healed, why = None, FROZEN
     if healed is not None and (forgot is None or forgot.low >= healed.high):
@@ -238,7 +242,7 @@ def _error(case: _Case, winner: Candidate) -> Forecast | None:
         return _shown(winner, winner.when, winner.sees, winner.formula)
     total, formula = winner.when + vain[0], f"{winner.formula}, then {vain[1]}"
     if healed is None or total.high <= healed.low:
-        return _shown(winner, total, case.limits.program.connect, formula)
+        return _shown(winner, total, case.limits.program.words.connect, formula)
     if healed.high >= total.low - dial(case.limits, case.client).when.high:
         raise Unpredictable("the path heals at about the time at which the library stops repeating")
     if case.limits.retry == 0:

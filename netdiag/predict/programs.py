@@ -1,14 +1,14 @@
 """A client's kind and version -> how its library speaks: its greetings, its repeating, its words.
 
 The rule this file guards: what the kernels do is the same for every program; everything that
-differs between libraries and that a prediction needs is a row of PROGRAMS.
+differs between libraries and that a prediction needs is a row of a table or a version here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netdiag.catalogue.redis_py import REDIS_PY_BACKOFF, Backoff, known_major
 from netdiag.catalogue.settings import UNSET
@@ -40,67 +40,72 @@ class Redialling:
     shows: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A row of PROGRAMS: what the application sees of a read that lasted too long, of a connection
-    that the kernel gave up, of a dial without an answer, of a RST, of a FIN.
-
-    greets: commands precede the first call, whose replies wait for an ACK like any other; listens:
-    a subscriber's reads have no limit, whatever the read timeout is; known: somebody has looked at
-    what it does by itself.
-    """
+class Words(NamedTuple):
+    """What the application sees: of a read that lasted too long, of a connection that the kernel
+    gave up, of a dial without an answer, of a RST, of a FIN."""
 
     read: str
     died: str
     connect: str
     reset: str
     closed: str
-    greets: bool
+
+
+WORDS: Final[dict[str, Words]] = {
+    "redis-py": Words(
+        "TimeoutError: Timeout reading from socket",
+        "TimeoutError ETIMEDOUT: Timeout reading from socket",
+        "TimeoutError: Timeout connecting to server",
+        "ConnectionError ECONNRESET: Connection reset by peer",
+        "ConnectionError: Connection closed by server"),
+    "redis-py asyncio": Words(
+        "TimeoutError: Timeout reading from the server",
+        "ConnectionError ETIMEDOUT: Error while reading from the server",
+        "TimeoutError: Timeout connecting to server",
+        "ConnectionError ECONNRESET: Error while reading from the server",
+        "ConnectionError: Connection closed by server"),
+    "phpredis": Words(
+        "RedisException: read error on connection",
+        "RedisException: read error on connection",
+        "RedisException: Connection timed out",
+        "RedisException: read error on connection",
+        "RedisException: read error on connection"),
+    "phpredis raw": Words(
+        "RedisException: socket error on read socket",
+        "RedisException: socket error on read socket",
+        "RedisException: Connection timed out",
+        "RedisException: socket error on read socket",
+        "RedisException: socket error on read socket"),
+}
+"""By kind and mode; `raw`: phpredis' rawCommand(), which it needs for what it has no method for."""
+_RAW: Final = ("blmove",)
+"""Patterns that phpredis has no method for (netdiag.clients)."""
+_UNKNOWN: Final = Words("its library's timeout", "ETIMEDOUT", "its library's timeout of connecting",
+                        "ECONNRESET", "end of file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """How a program behaves, and speaks.
+
+    greets: commands precede the first call, whose replies wait for an ACK like any other; listens:
+    a subscriber's reads have no limit, whatever the read timeout is; deaf: nor is it told that its
+    kernel gave up; known: somebody has looked at what it does by itself.
+    """
+
+    words: Words
+    greets: bool = True
     listens: bool = False
+    deaf: bool = False
     known: bool = True
     redialling: Redialling = Redialling()
 
 
-_REDIS_PY: Final = Program(
-    read="TimeoutError: Timeout reading from socket",
-    died="TimeoutError ETIMEDOUT: Timeout reading from socket",
-    connect="TimeoutError: Timeout connecting to server",
-    reset="ConnectionError ECONNRESET: Connection reset by peer",
-    closed="ConnectionError: Connection closed by server",
-    greets=True,
-)
-PROGRAMS: Final[dict[str, Program]] = {
-    "redis-py": _REDIS_PY,
-    "redis-py asyncio": Program(
-        read="TimeoutError: Timeout reading from the server",
-        died="ConnectionError ETIMEDOUT: Error while reading from the server",
-        connect="TimeoutError: Timeout connecting to server",
-        reset="ConnectionError ECONNRESET: Error while reading from the server",
-        closed="ConnectionError: Connection closed by server",
-        greets=True,
-    ),
-    "phpredis": Program(
-        read="RedisException: read error on connection",
-        died="RedisException: read error on connection",
-        connect="RedisException: connection timed out",
-        reset="RedisException: read error on connection",
-        closed="RedisException: read error on connection",
-        greets=False,
-    ),
-}
-_UNKNOWN: Final = Program(
-    read="its library's timeout",
-    died="ETIMEDOUT",
-    connect="its library's timeout of connecting",
-    reset="ECONNRESET",
-    closed="end of file",
-    greets=True,
-    known=False,
-)
 _FIRST_GREETING: Final = 5
 """redis-py says CLIENT SETINFO by itself since 5.0."""
 _FIRST_LISTENING: Final = 8
-"""PubSub.parse_response reads without a limit since 8.0."""
+"""PubSub.parse_response reads without a limit since 8.0. That of asyncio takes ETIMEDOUT, which is
+a TimeoutError like the end of its own wait, for nothing heard: it reads again, for ever."""
 _FIRST_WHOLE: Final = (7, 2)
 """connect() repeats dial and greeting since 7.2."""
 _FIRST_REPEATING: Final = 4
@@ -109,23 +114,25 @@ _FIRST_RECONNECTING: Final = 6
 """PubSub reconnects before it raises since 6.0 (_reconnect)."""
 
 
-def program(client: Client, version: str) -> Program:
-    """How the library of a client speaks."""
-    mode = getattr(client, "mode", "")
-    found = PROGRAMS.get(f"{client.kind} {mode}") or PROGRAMS.get(client.kind, _UNKNOWN)
+def program(client: Client, version: str, pattern: str) -> Program:
+    """How the program of a client behaves that follows a pattern."""
+    if client.kind == "phpredis":
+        return Program(words=WORDS["phpredis raw" if pattern in _RAW else "phpredis"], greets=False)
     if client.kind != "redis-py":
-        return found
-    major = known_major(version)
-    return replace(found, greets=major >= _FIRST_GREETING, listens=major >= _FIRST_LISTENING,
-                   redialling=_redialling(mode, version, major))
+        return Program(words=_UNKNOWN, known=False)
+    major, asyncio = known_major(version), client.mode == "asyncio"
+    listens = major >= _FIRST_LISTENING
+    return Program(words=WORDS["redis-py asyncio" if asyncio else "redis-py"],
+                   greets=major >= _FIRST_GREETING, listens=listens, deaf=listens and asyncio,
+                   redialling=_redialling(version, major, asyncio=asyncio))
 
 
-def _redialling(mode: str, version: str, major: int) -> Redialling:
+def _redialling(version: str, major: int, *, asyncio: bool) -> Redialling:
     """asyncio's own TimeoutError is none that its Retry knows, so there no dial is repeated by
     itself (retry.py, supported_errors)."""
     numbers = [int(one) for one in re.findall(r"\d{1,6}", version)[:2]]
-    whole = not numbers or tuple(numbers) >= _FIRST_WHOLE or (numbers[0] > _FIRST_WHOLE[0])
-    socket = mode != "asyncio" and major >= _FIRST_REPEATING
+    whole = not numbers or tuple(numbers) >= _FIRST_WHOLE
+    socket = not asyncio and major >= _FIRST_REPEATING
     return Redialling(socket=socket, connect=whole, listen=major >= _FIRST_RECONNECTING,
                       shows=whole or not socket)
 
@@ -143,10 +150,10 @@ def backoff(client: Client, version: str) -> tuple[Backoff, bool]:
 def closing_lag(client: Client, workload: Workload) -> float:
     """How many seconds after its error a program closes the socket that failed.
 
-    phpredis closes it with the object: the loop lets go of that when it dials again, and a bare
-    call that is repeated dials again by itself.
+    phpredis closes it at once, but not after a raw command: then with the object, which the loop
+    lets go of when it dials again, and a bare call that is repeated when it dials again by itself.
     """
-    if client.kind != "phpredis" or workload.pattern == "request":
+    if client.kind != "phpredis" or workload.pattern not in _RAW:
         return 0.0
     if isinstance(workload.after_error, Exit):
         return 0.0 if client.mode == "bare" else _LOOP_PAUSE

@@ -64,7 +64,7 @@ def after_healing(seen: Situation, limits: Limits, kernel: Kernel, server: Forge
     if forgot is None:
         _goes_on(sends, server, course)
     elif forgot.high > course.healed.high and server.by == KEEPALIVE:
-        found.append(told(_RST, limits.program.reset, forgot + limits.waking,
+        found.append(told(_RST, limits.program.words.reset, forgot + limits.waking,
                           formula=f"{server.formula}; then the server's RST"))
     else:
         last = forgot if forgot.high > course.healed.high else course.healed
@@ -118,6 +118,6 @@ def _answered(seen: Situation, limits: Limits, at: Span) -> list[Candidate]:
     if at.high == float("inf"):
         return []
     what = "copy" if seen.regime == "request" else "keepalive probe"
-    return [Candidate(when=at + limits.waking, by=_RST, sees=limits.program.reset,
+    return [Candidate(when=at + limits.waking, by=_RST, sees=limits.program.words.reset,
                       source=RST_SOURCE,
                       formula=f"the first {what} after the healing is answered with a RST")]

@@ -36,7 +36,7 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
     if seen.regime in ("syn", "closing"):
         raise Unpredictable("there is no connection in use that a RST could end")
     if fault.do.to != "server":
-        return told_at_once(_RST, limits.program.reset, seen.busy + limits.waking)
+        return told_at_once(_RST, limits.program.words.reset, seen.busy + limits.waking)
     if seen.regime == "idle":
         at = probe_times(limits, kernel, seen.quiet)[:1]
         what = "the next keepalive probe"
@@ -47,6 +47,7 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
         raise Unpredictable("whether the server's RST is on its way already when the request's ACK "
                             "is does not follow from the settings")
     found = list(read_timeout(limits, seen.since))
-    found += [Candidate(when=one.at_least(0.0) + limits.waking, by=_RST, sees=limits.program.reset,
-                        formula=f"{what} is answered with a RST", source=RST_SOURCE) for one in at]
+    found += [Candidate(when=one.at_least(0.0) + limits.waking, by=_RST, source=RST_SOURCE,
+                        sees=limits.program.words.reset,
+                        formula=f"{what} is answered with a RST") for one in at]
     return earliest(found)

@@ -31,7 +31,7 @@ class Limits:
 
     keepalive: idle, interval and count; retry: the library's own repetitions; backoff: the pauses
     between them, `jitter` when each is drawn from 0 up to that; waking: from a timer's end until
-    the program has run and said so.
+    the program has run and said so; deaf: it is not told when its kernel gives up.
     """
 
     read: float | None
@@ -43,14 +43,15 @@ class Limits:
     jitter: bool
     program: Program
     waking: Span
+    deaf: bool = False
 
 
-def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = False) -> Limits:
-    """The limits of a client; version: the library's, such as `8.1.0`; listens: it subscribes."""
+def limits_of(client: Client, kernel: Kernel, version: str, pattern: str) -> Limits:
+    """The limits of a client that follows a pattern; version: the library's, such as `8.1.0`."""
     own = version_of(client, version)
     told = client.timeouts(own)
     pauses, jitter = backoff(client, own)
-    speaks = program(client, own)
+    speaks, listens = program(client, own, pattern), not PATTERNS[pattern].keeps
     read, connect = _seconds(told.read_timeout), _seconds(told.connect_timeout)
     if connect is None and client.kind == "redis-py":
         connect = read  # its socket_connect_timeout None means its socket_timeout
@@ -64,6 +65,7 @@ def limits_of(client: Client, kernel: Kernel, version: str, *, listens: bool = F
         jitter=jitter,
         program=speaks,
         waking=kernel.pace.waking,
+        deaf=listens and speaks.deaf,
     )
 
 

@@ -7,14 +7,15 @@ reply has only keepalive; so the table `phases` is the heart of every prediction
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from netdiag.catalogue.patterns import PATTERNS, Pattern
-from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
+from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
 from netdiag.predict.acks import Acks
-from netdiag.predict.calls import Calls
-from netdiag.predict.pushes import Unpredictable, early_pushes
+from netdiag.predict.calls import EVERY, Calls
+from netdiag.predict.pushes import Unpredictable
 from netdiag.predict.settings import own_timeout
 from netdiag.predict.wheel import ZERO, Span, either, exactly
 from netdiag.units import format_duration
@@ -96,15 +97,19 @@ def listening(pace: Pace) -> dict[str, Situation]:
     }
 
 
+_AT_ONCE: Final = ("the server answers at once, so the lost reply carries the request's ACK, too",)
 _DIALS: Final = ("connecting", "connected")
 _REPLIES: Final = ("reply_in_flight", "reply_delivered")
 
 
 def situation(cell: Cell, trigger: Trigger, limits: Limits, kernel: Kernel) -> Situation:
     """What the fault finds. Raises Unpredictable."""
-    finding = _Finding(cell, limits, kernel.pace)
+    calls = Calls(cell, kernel.pace, limits.program.greets)
+    finding = _Finding(cell, limits, kernel.pace, calls)
     if isinstance(trigger, TimeTrigger):
         return finding.waiting(exactly(trigger.time) + kernel.pace.acting)
+    if isinstance(trigger, EventTrigger):
+        return finding.event(trigger)
     if not isinstance(trigger, PhaseTrigger):
         raise Unpredictable(f"when '{trigger}' comes does not follow from the settings")
     return finding.phase(trigger)
@@ -112,21 +117,25 @@ def situation(cell: Cell, trigger: Trigger, limits: Limits, kernel: Kernel) -> S
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """A cell, and how long things take in its lab."""
+    """A cell, how long things take in its lab, and the client's calls."""
 
     cell: Cell
     limits: Limits
     pace: Pace
+    calls: Calls
 
     @property
     def pattern(self) -> Pattern:
         """What the client does."""
         return PATTERNS[self.cell.workload.pattern]
 
-    @property
-    def calls(self) -> Calls:
-        """When it calls."""
-        return Calls(self.cell, self.pace, self.limits.program.greets)
+    def event(self, trigger: EventTrigger) -> Situation:
+        """What a fault finds some time after the client called, or got a message."""
+        if len(self.cell.clients) == 1 and trigger.event == "call":
+            return self.waiting(self.calls.called(trigger.nth) + trigger.after)
+        if len(self.cell.clients) == 1 and trigger.event == "got":
+            return self.waiting(self.calls.got(trigger.nth) + trigger.after)
+        raise Unpredictable(f"when '{trigger}' comes does not follow from the settings")
 
     def phase(self, trigger: PhaseTrigger) -> Situation:
         """What a fault finds at a packet of the workload's own command."""
@@ -160,6 +169,8 @@ class _Finding:
             said = self.calls.acks(calls=nth, replies=nth - 1)
             return replace(found, start=found.start + self.pace.acked, acks=said)
         said = self.calls.acks(calls=nth - 1, replies=nth - 1)
+        if phase == "request_delivered" and not (self.pattern.waits and self.calls.waits(nth)):
+            found = replace(found, server="reply", asked=False)  # the reply leaves at once
         if phase == "request_in_flight" and not said.rides:
             found = replace(found, server="idle", server_quiet=ZERO, assumes=())
         return replace(found, acks=said)
@@ -167,14 +178,38 @@ class _Finding:
     def _understood(self, trigger: PhaseTrigger) -> None:
         if trigger.phase in _DIALS and trigger.nth > 1:
             raise Unpredictable("when the client dials again does not follow from the settings")
-        blocks = self.pattern.commands and not self.pattern.own_messages
-        if not blocks and (trigger.phase in (*_REPLIES, "blocked") or trigger.nth > 1):
+        replies = trigger.phase in _REPLIES
+        if not self.pattern.commands and (replies or trigger.phase == "blocked" or trigger.nth > 1):
             raise Unpredictable(f"what a client that follows {self.cell.workload.pattern} waits "
                                 f"for at '{trigger}' does not follow from the settings")
+        if self.calls.own and (replies or trigger.nth > 1):
+            self._one_connection()
+
+    def _one_connection(self) -> None:
+        """It makes its requests one after another on one connection. Raises Unpredictable."""
+        if (self.cell.workload.pool or 1) > 1:
+            raise Unpredictable("several connections make requests, and which of them the fault "
+                                "finds does not follow from the settings")
+        if self.cell.client.kind == "phpredis":
+            raise Unpredictable("each request has a connection of its own, which ends with it")
+        every, keepalive = self.cell.workload.every or EVERY, self.limits.keepalive
+        if keepalive is not None and keepalive[0] <= every:
+            raise Unpredictable("keepalive may probe before the next request comes, and which of "
+                                "the two timers governs then does not follow from the settings")
+
+    def _requested(self, trigger: PhaseTrigger, found: Situation) -> Situation:
+        """The nth reply of a server that answers at once."""
+        start = self.calls.called(trigger.nth)
+        if trigger.phase == "reply_delivered":
+            return replace(found, start=start,
+                           since=exactly(-(self.cell.workload.every or EVERY)))
+        return replace(found, regime="request", start=start, assumes=_AT_ONCE)
 
     def _replied(self, trigger: PhaseTrigger, found: Situation) -> Situation:
         """The nth reply answers the nth push, if the client was waiting by then."""
-        times = early_pushes(self.cell)
+        if self.calls.own:
+            return self._requested(trigger, found)
+        times = self.calls.times
         if len(self.cell.clients) > 1:
             raise Unpredictable("which of several clients gets a message does not follow from the "
                                 "settings")
@@ -185,10 +220,8 @@ class _Finding:
         moment = exactly(at) + self.pace.pushing
         gap = (moment - before).at_least(0.0)
         self._not_over(gap)
-        if trigger.phase == "reply_delivered" and found.regime == "idle":
-            return replace(found, start=moment)
+        worked = exactly(-self.cell.workload.work)  # it waits, or asks, when that is done
         if trigger.phase == "reply_delivered":
-            worked = exactly(-self.cell.workload.work)  # the next request leaves after the work
             return replace(found, start=moment, since=worked)
         if not waits:
             return replace(found, regime="request", start=either([before, moment]),
@@ -229,10 +262,9 @@ class _Finding:
     def waiting(self, at: Span) -> Situation:
         """At a moment of its own choice (seconds from the first SYN) the fault finds a client that
         waits in its call, with nothing unacknowledged."""
-        if self.pattern.own_messages:
-            raise Unpredictable("the client makes its requests at times of its own, so what the "
-                                "fault finds does not follow from the settings")
-        settled, pushes = self.pace.dialling + self.pace.acked, early_pushes(self.cell)
+        if self.calls.own:
+            return self._between_requests(at)
+        settled, pushes = self.pace.dialling + self.pace.acked, self.calls.times
         if at.low < settled.high:
             raise Unpredictable("the fault comes while the client may still be dialling; a phase "
                                 "such as connected or blocked would be exact")
@@ -241,16 +273,32 @@ class _Finding:
             raise Unpredictable("the fault comes while a message may be on its way; a phase such "
                                 "as blocked or reply_in_flight would be exact")
         last = max((push for push in pushes if push < at.low), default=None)
-        call = self.pace.dialling if last is None or last <= settled.high else \
-            exactly(last + self.cell.workload.work) + self.pace.calling
-        gap = at - call
+        before = sum(1 for push in pushes if push < at.low)
+        gap = at - self.calls.called(before + 1)
         if self.limits.read is not None and self.limits.read <= gap.high:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
         self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - self.pace.acked).at_least(0.0))
-        before = sum(1 for push in pushes if push < at.low)
+        if last is not None and not self.pattern.keeps:  # it hears while it works
+            heard = at - (exactly(last) + self.pace.pushing)
+            found = replace(found, quiet=heard, server_quiet=(heard - self.pace.acked))
         return replace(found, earlier=last or 0.0,
                        acks=self.calls.acks(calls=before + 1, replies=before))
+
+    def _between_requests(self, at: Span) -> Situation:
+        """At a moment of its own choice the fault finds a client that pauses between two requests;
+        the next one meets it."""
+        self._one_connection()
+        every = self.cell.workload.every or EVERY
+        number = 1 + max(0, math.floor((at.low - self.pace.dialling.high) / every))
+        before, after = self.calls.called(number), self.calls.called(number + 1)
+        if at.low < before.high + self.pace.acked.high or at.high >= after.low:
+            raise Unpredictable("the fault comes while a request may be on its way; a phase such "
+                                "as request_in_flight would be exact")
+        quiet = at - before
+        return Situation(regime="request", server="idle", since=at - after, quiet=quiet,
+                         server_quiet=(quiet - self.pace.acked).at_least(0.0), start=at,
+                         acks=self.calls.acks(calls=number, replies=number))
 
     def _quiet(self, at: Span, *, since: Span, quiet: Span) -> Situation:
         """The client waits, and nothing has been on the wire for a time."""

@@ -145,7 +145,15 @@ function once(Redis $redis, array $w): void
     }
     say('call', 'start', ['command' => strtoupper($w['pattern'])]);
     $taken = take($redis, $w);
-    $taken ? done($redis, $w, $taken) : say('return', 'ok');
+    if ($taken) {
+        done($redis, $w, $taken);
+        return;
+    }
+    say('return', 'ok');
+    if ($redis->getLastError() !== null) { // no exception: a loop would spin, here it breathes
+        $redis->clearLastError();
+        usleep(100_000);
+    }
 }
 
 /* phpredis keeps the loop of a subscription to itself; only an error ends it. */

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .voice import Voice, describe, text
 
+_BREATH = 0.1
+"""redis-py's asyncio takes ETIMEDOUT for the end of its own wait, and then hears nothing, at once
+and for ever: a program that listens spins. Here it breathes (s), so that nobody is flooded."""
 _ENTRY = re.compile(r"\d+-\d+")
 
 
@@ -141,6 +144,7 @@ def _subscribe(me: Consumer) -> Steps:
     heard = yield Listen(me.workload["block"])
     if heard is None:
         yield from me.done([])
+        yield Sleep(_BREATH)
     elif text(heard[0]) == "message":
         yield from me.done([(None, text(heard[2]))])
 
