@@ -36,10 +36,15 @@ def after_host_fault(fault: Fault, seen: Situation, limits: Limits, healed: Span
         return _frozen(seen, limits, healed, messages=messages)
     if not isinstance(fault.do, Kill | Restart):
         raise Unpredictable(f"what '{fault.do}' does is the program's own affair")
-    if seen.regime == "idle":
-        return told("a FIN from the peer", limits.program.words.closed, seen.busy + limits.waking,
-                    formula="the kernel closes the dead program's socket", source="kernel/exit.c")
     words = limits.program.words
+    if seen.regime == "request" and seen.server == "reply":
+        raise Unpredictable("the server may have answered before it dies, and then the client "
+                            "notices by its next request")
+    if seen.regime == "idle":
+        again = limits.listens and limits.program.redialling.listen
+        return told("a FIN from the peer", words.refused if again else words.closed,
+                    seen.busy + limits.waking,
+                    formula="the kernel closes the dead program's socket", source="kernel/exit.c")
     return told("a FIN from the peer or a RST from the peer", f"{words.closed} or {words.reset}",
                 seen.busy + limits.waking,
                 formula="the kernel closes the dead program's socket", source=RST_SOURCE)

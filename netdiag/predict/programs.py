@@ -42,46 +42,60 @@ class Redialling:
 
 class Words(NamedTuple):
     """What the application sees: of a read that lasted too long, of a connection that the kernel
-    gave up, of a dial without an answer, of a RST, of a FIN."""
+    gave up, of a dial without an answer, of a RST, of a FIN, of a dial that is refused."""
 
     read: str
     died: str
     connect: str
     reset: str
     closed: str
+    refused: str
 
 
+_READING: Final = "Error while reading from the server"
 WORDS: Final[dict[str, Words]] = {
     "redis-py": Words(
         "TimeoutError: Timeout reading from socket",
         "TimeoutError ETIMEDOUT: Timeout reading from socket",
         "TimeoutError: Timeout connecting to server",
-        "ConnectionError ECONNRESET: Connection reset by peer",
-        "ConnectionError: Connection closed by server"),
+        f"ConnectionError ECONNRESET: {_READING}",
+        "ConnectionError: Connection closed by server",
+        "ConnectionError: Error 111 connecting to the server"),
     "redis-py asyncio": Words(
         "TimeoutError: Timeout reading from the server",
-        "ConnectionError ETIMEDOUT: Error while reading from the server",
+        "TimeoutError ETIMEDOUT: Timeout reading from the server",
         "TimeoutError: Timeout connecting to server",
-        "ConnectionError ECONNRESET: Error while reading from the server",
-        "ConnectionError: Connection closed by server"),
+        f"ConnectionError ECONNRESET: {_READING}",
+        "ConnectionError: Connection closed by server",
+        "ConnectionError: Error 111 connecting to the server"),
     "phpredis": Words(
         "RedisException: read error on connection",
         "RedisException: read error on connection",
         "RedisException: Connection timed out",
         "RedisException: read error on connection",
-        "RedisException: read error on connection"),
-    "phpredis raw": Words(
+        "RedisException: read error on connection",
+        "RedisException: Connection refused"),
+    "phpredis subscribe": Words(
+        "RedisException: read error on connection",
+        "RedisException: read error on connection",
+        "RedisException: Connection timed out",
+        "",  # nothing is said, see `resets`
+        "RedisException: Connection lost",
+        "RedisException: Connection refused"),
+    "phpredis blmove": Words(
         "RedisException: socket error on read socket",
         "RedisException: socket error on read socket",
         "RedisException: Connection timed out",
         "RedisException: socket error on read socket",
-        "RedisException: socket error on read socket"),
+        "RedisException: socket error on read socket",
+        "RedisException: Connection refused"),
 }
-"""By kind and mode; `raw`: phpredis' rawCommand(), which it needs for what it has no method for."""
+"""By kind and mode or pattern, as measured (tests/run/test_words.py). BLMOVE is phpredis'
+rawCommand(), because it has no method for that."""
 _RAW: Final = ("blmove",)
 """Patterns that phpredis has no method for (netdiag.clients)."""
 _UNKNOWN: Final = Words("its library's timeout", "ETIMEDOUT", "its library's timeout of connecting",
-                        "ECONNRESET", "end of file")
+                        "ECONNRESET", "end of file", "ECONNREFUSED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +131,8 @@ _FIRST_RECONNECTING: Final = 6
 def program(client: Client, version: str, pattern: str) -> Program:
     """How the program of a client behaves that follows a pattern."""
     if client.kind == "phpredis":
-        return Program(words=WORDS["phpredis raw" if pattern in _RAW else "phpredis"], greets=False)
+        words = WORDS.get(f"phpredis {pattern}", WORDS["phpredis"])
+        return Program(words=words, greets=False)
     if client.kind != "redis-py":
         return Program(words=_UNKNOWN, known=False)
     major, asyncio = known_major(version), client.mode == "asyncio"

@@ -35,6 +35,10 @@ def after_reset(fault: Fault, seen: Situation, limits: Limits, kernel: Kernel) -
         raise Unpredictable(f"what {fault.kind} does to the two ends is not in the tables")
     if seen.regime in ("syn", "closing"):
         raise Unpredictable("there is no connection in use that a RST could end")
+    if limits.listens and not limits.program.redialling.listen and seen.regime == "idle" \
+            and limits.program.known:
+        raise Unpredictable("subscribe() returns after a RST without a word, and whoever calls it "
+                            "again dials again without one")
     if fault.do.to != "server":
         return told_at_once(_RST, limits.program.words.reset, seen.busy + limits.waking)
     if seen.regime == "idle":

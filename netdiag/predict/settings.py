@@ -31,7 +31,8 @@ class Limits:
 
     keepalive: idle, interval and count; retry: the library's own repetitions; backoff: the pauses
     between them, `jitter` when each is drawn from 0 up to that; waking: from a timer's end until
-    the program has run and said so; deaf: it is not told when its kernel gives up.
+    the program has run and said so; listens: it subscribes; deaf: it
+    is not told when its kernel gives up.
     """
 
     read: float | None
@@ -43,6 +44,7 @@ class Limits:
     jitter: bool
     program: Program
     waking: Span
+    listens: bool = False
     deaf: bool = False
 
 
@@ -65,6 +67,7 @@ def limits_of(client: Client, kernel: Kernel, version: str, pattern: str) -> Lim
         jitter=jitter,
         program=speaks,
         waking=kernel.pace.waking,
+        listens=listens,
         deaf=listens and speaks.deaf,
     )
 

@@ -176,6 +176,9 @@ class _Finding:
         return replace(found, acks=said)
 
     def _understood(self, trigger: PhaseTrigger) -> None:
+        if trigger.phase == "closing" and trigger.after:
+            raise Unpredictable("when somebody sends the first FIN does not follow from the "
+                                "settings")
         if trigger.phase in _DIALS and trigger.nth > 1:
             raise Unpredictable("when the client dials again does not follow from the settings")
         replies = trigger.phase in _REPLIES
