@@ -4,7 +4,13 @@ predict    a cell -> its Prediction: `predict`
 model      what is predicted: Prediction, FaultPrediction, Forecast
 silence    what an answered probe means for keepalive
 pushes     when messages come
-situation  in which situation a trigger finds the two ends
+situation  in which situation a fault may find the two ends
+finding    in which one a trigger does
+calls      when the client calls, and whether it has to wait
+acks       who delays its ACKs
+case       everything that is known when one fault is predicted
+telling    when the application is told
+dialling   how often a library dials in vain
 settings   what the two ends wait for
 programs   how the libraries speak
 client     what could end a client's waiting

@@ -38,12 +38,13 @@ class Acks:
     """Whether the ACK of each segment was delayed, in the order of their sending.
 
     client, server: of the client's and of the server's segments; rides: the client's last ACK has
-    not left yet, because it will ride on its next request.
+    not left yet, because it will ride on its next request; talking: the server delays its next.
     """
 
     client: tuple[bool, ...] = ()
     server: tuple[bool, ...] = ()
     rides: bool = True
+    talking: bool = True
 
 
 def acks(workload: Workload, *, greets: bool, waited: tuple[bool, ...], replies: int) -> Acks:
@@ -55,12 +56,12 @@ def acks(workload: Workload, *, greets: bool, waited: tuple[bool, ...], replies:
     client, server = _End(greets), _End(greets)
     pattern = PATTERNS[workload.pattern]
     if not waited:
-        return Acks(rides=greets)
+        return Acks(rides=greets, talking=greets)
     if not pattern.keeps:
         server.hears(answers=True)
         for _ in range(1 + replies):
             client.hears(answers=False)
-        return Acks(tuple(server.acked), tuple(client.acked), rides=False)
+        return Acks(tuple(server.acked), tuple(client.acked), False, server.talking)
     pause = workload.work
     if pattern.own_messages:
         pause = 1.0 if workload.every is None else workload.every
@@ -75,4 +76,4 @@ def acks(workload: Workload, *, greets: bool, waited: tuple[bool, ...], replies:
             server.hears(answers=True)
             client.hears(answers=True)
             rides = True
-    return Acks(tuple(server.acked), tuple(client.acked), rides)
+    return Acks(tuple(server.acked), tuple(client.acked), rides, server.talking)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY: Final = 1.0
 """How long a client waits between two requests where nobody says (netdiag.clients), s."""
+_BLOCKED: Final = 100
+"""Calls of which it is followed whether they block."""
 _MOST: Final = 1000
 """Messages that are followed one by one."""
 
@@ -85,12 +87,15 @@ class Calls:
                                 + ("at 0 s, or later" if self.greets else "later"))
         return waits
 
-    def that_waits(self, nth: int) -> int:
-        """The number of the nth call that has to wait. Raises Unpredictable."""
+    def that_blocks(self, nth: int) -> int:
+        """The number of the nth call that the server acknowledges before it replies: it has to
+        wait, or the server does not delay its ACK. Raises Unpredictable."""
         if self.own:
             raise Unpredictable("a request is answered at once, so the client is never blocked")
-        waiting = (number for number in range(1, len(self._followed) + 1) if self.waits(number))
-        number = next(itertools.islice(waiting, nth - 1, None), None)
+        blocks = (number for number in range(1, min(len(self._followed), _BLOCKED) + 1)
+                  if self.waits(number)
+                  or not self.acks(calls=number - 1, replies=number - 1).talking)
+        number = next(itertools.islice(blocks, nth - 1, None), None)
         if number is None:
             raise Unpredictable(f"when it waits for the {ordinal(nth)} time does not follow from "
                                 "the settings")

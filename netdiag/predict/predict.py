@@ -6,18 +6,18 @@ in `unsaid`, and what had to be assumed one in `assumes`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
+from netdiag.predict.case import Case
 from netdiag.predict.client import Candidate, earliest
-from netdiag.predict.dialling import connecting, dial, in_vain
-from netdiag.predict.healing import Healing, Path, fin_wait1, healing
+from netdiag.predict.dialling import connecting
+from netdiag.predict.finding import situation
+from netdiag.predict.healing import Path, fin_wait1, healing
 from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
-    ERROR,
     FIN_WAIT1,
     NOTICED,
     SERVER,
@@ -30,8 +30,8 @@ from netdiag.predict.pushes import Unpredictable, pushed_by
 from netdiag.predict.recovery import Course, after_healing
 from netdiag.predict.resets import after_reset
 from netdiag.predict.server import KEEPALIVE, Forgetting, copies_of_reply, forgets
-from netdiag.predict.settings import Limits, limits_of, of_host, own_timeout, unsaid_of
-from netdiag.predict.situation import Situation, situation
+from netdiag.predict.settings import limits_of, of_host, own_timeout, unsaid_of
+from netdiag.predict.telling import NEVER, told
 from netdiag.predict.wheel import ZERO
 from netdiag.predict.words import ORPHANS, gives_up
 from netdiag.units import format_duration
@@ -45,22 +45,6 @@ if TYPE_CHECKING:
     from netdiag.scenario.plan import Cell
 
 T = TypeVar("T")
-
-NEVER: Final = "nothing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """Everything that is known when one fault of one cell is predicted."""
-
-    cell: Cell
-    fault: Fault
-    limits: Limits
-    client: Kernel
-    server: Kernel
-    seen: Situation
-    heal: Healing
-
 
 _A_SERVICE: Final = ("nobody has said what the service's own timeouts and keepalive are; write "
                      "them in client.settings")
@@ -93,7 +77,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
         client, server = (replace(one, phase=None) for one in (client, server))
     try:
         seen = situation(cell, fault.at, limits, base)
-        case = _Case(cell=cell, fault=fault, limits=limits, seen=seen,
+        case = Case(cell=cell, fault=fault, limits=limits, seen=seen,
                      server=server.after(seen.acks.server), client=client.after(seen.acks.client),
                      heal=healing(fault, seen))
         forecasts, unsaid = _forecasts(case)
@@ -102,7 +86,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     return replace(known, forecasts=forecasts, unsaid=unsaid, assumes=_assumes(case))
 
 
-def _assumes(case: _Case) -> tuple[str, ...]:
+def _assumes(case: Case) -> tuple[str, ...]:
     found = [*case.seen.assumes]
     if not case.limits.program.known:
         found.append("the program sets nothing by itself that the scenario does not say")
@@ -113,13 +97,13 @@ def _assumes(case: _Case) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _forecasts(case: _Case) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
+def _forecasts(case: Case) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     unsaid: list[str] = []
     server = _attempt(lambda: _server(case), unsaid)
     winner = _noticing(case, server)
     found = [_noticed(case, winner, server)]
     if winner is not None:
-        found += _some(_attempt(lambda: _error(case, winner), unsaid))
+        found += _some(_attempt(lambda: told(case, winner), unsaid))
         found += _some(_attempt(lambda: _fin_wait1(case, winner, server), unsaid))
     if server is not None and isinstance(case.fault.do, Blackhole):
         found += _some(_attempt(lambda: _server_gone(case, server), unsaid))
@@ -139,7 +123,7 @@ def _attempt(make: Callable[[], T], unsaid: list[str]) -> T | None:
         return None
 
 
-def _server(case: _Case) -> Forgetting:
+def _server(case: Case) -> Forgetting:
     """When the server gives the client up, if the path stays cut both ways."""
     if case.seen.server == "none":
         raise Unpredictable("the server never hears of this connection")
@@ -152,9 +136,12 @@ def _server(case: _Case) -> Forgetting:
     return forgets(case.cell, case.fault, case.seen, case.server)
 
 
-def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
+def _noticing(case: Case, server: Forgetting | None) -> Candidate | None:
     """What the client notices first; None: it never does. Raises Unpredictable."""
     messages = bool(case.cell.workload.produce or own_timeout(case.cell))
+    if case.seen.regime == "closing":
+        raise Unpredictable("whoever sends the first FIN has already decided to close; what the "
+                            "client notices does not hang on this fault")
     if case.fault.host is not None:
         return after_host_fault(case.fault, case.seen, case.limits, case.heal.began,
                                 messages=messages)
@@ -174,25 +161,21 @@ def _noticing(case: _Case, server: Forgetting | None) -> Candidate | None:
                          Course(healed, winner, messages))
 
 
-def _closing(case: _Case) -> list[Candidate]:
-    raise Unpredictable("whoever sends the first FIN has already decided to close; what the client "
-                        "notices does not hang on this fault")
-
-
 _REGIMES: Final = {
     "syn": lambda case: list(connecting(case.limits, case.client.at(ZERO))),
     "request": lambda case: list(ends.waiting_for_ack(case.limits, case.seen, case.client)),
     "idle": lambda case: list(ends.waiting_for_reply(case.limits, case.seen, case.client)),
-    "closing": _closing,
 }
 
 
-def _one_way(case: _Case, candidates: list[Candidate]) -> None:
+def _one_way(case: Case, candidates: list[Candidate]) -> None:
     """With a cut towards the server alone, what the server sends still arrives."""
     verb = case.fault.do
     if not isinstance(verb, Blackhole) or verb.direction != "to_server":
         return
-    if case.seen.server == "reply" and case.fault.at.takes_own_packet is False:
+    phase = getattr(case.fault.at, "phase", None)  # only the client's own packets are taken
+    if case.seen.server == "reply" and (phase, case.fault.at.takes_own_packet) != (
+            "request_in_flight", True):
         raise Unpredictable("the server's segments still arrive, so its reply may, too")
     if (case.seen.regime == "idle" or case.seen.asked) and (
             case.cell.workload.produce or own_timeout(case.cell) or case.seen.regime != "idle"):
@@ -206,7 +189,7 @@ def _one_way(case: _Case, candidates: list[Candidate]) -> None:
                 gone.when + case.limits.waking), formula=f"{gone.formula}; then the server's RST"))
 
 
-def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
+def _noticed(case: Case, winner: Candidate | None, server: Forgetting | None) -> Forecast:
     if winner is not None:
         return Forecast(what=NOTICED, when=winner.when, by=winner.by, text=winner.sees,
                         formula=winner.formula, source=winner.source)
@@ -224,51 +207,7 @@ def _noticed(case: _Case, winner: Candidate | None, server: Forgetting | None) -
                     source=ends.TCP_TIMER + "tcp_keepalive_timer")
 
 
-def _error(case: _Case, winner: Candidate) -> Forecast | None:
-    """When the application gets an error: after the library's own repetitions."""
-    if case.fault.host is not None and case.limits.retry:
-        raise Unpredictable("the library dials again and repeats the command by itself; what comes "
-                            "of it hangs on when the server is back")
-    if not isinstance(case.fault.do, Blackhole):
-        return _error_after_reset(case, winner)
-    healed = case.heal.began
-    if case.heal.closed is not None:
-        healed = winner.when + case.heal.closed
-    greets = case.seen.start.high == 0  # the pool has not handed the connection out yet
-    listens = not PATTERNS[case.cell.workload.pattern].keeps
-    vain = in_vain(case.limits, case.client,
-                   at="connect" if greets else "listen" if listens else "call")
-    if vain is None:
-        return _shown(winner, winner.when, winner.sees, winner.formula)
-    total, formula = winner.when + vain[0], f"{winner.formula}, then {vain[1]}"
-    if healed is None or total.high <= healed.low:
-        return _shown(winner, total, case.limits.program.words.connect, formula)
-    if healed.high >= total.low - dial(case.limits, case.client).when.high:
-        raise Unpredictable("the path heals at about the time at which the library stops repeating")
-    if case.limits.retry == 0:
-        raise Unpredictable("the path heals while the library dials, and it says what went wrong "
-                            "when that has succeeded")
-    if case.limits.read is not None:
-        raise Unpredictable("the library dials again and repeats the command by itself; whether "
-                            "that ends before its own read timeout hangs on the message")
-    return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py", formula=formula,
-                    text="nothing: the library dials again and repeats the command by itself")
-
-
-def _error_after_reset(case: _Case, winner: Candidate) -> Forecast:
-    if case.limits.retry == 0:
-        return _shown(winner, winner.when, winner.sees, winner.formula)
-    return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py retry.py",
-                    text="nothing: the library dials again and repeats the command by itself",
-                    formula=f"retry {case.limits.retry}")
-
-
-def _shown(winner: Candidate, when: Span, sees: str, formula: str) -> Forecast:
-    return Forecast(what=ERROR, when=when, by=winner.by, text=sees, formula=formula,
-                    source=winner.source)
-
-
-def _fin_wait1(case: _Case, winner: Candidate, server: Forgetting | None) -> Forecast | None:
+def _fin_wait1(case: Case, winner: Candidate, server: Forgetting | None) -> Forecast | None:
     """How long the closed socket is held, if it is the program that closes it."""
     if not winner.closes or case.seen.regime == "syn" or not isinstance(case.fault.do, Blackhole):
         return None
@@ -304,7 +243,7 @@ def _believed(server: Forgetting | None, healed: Span) -> bool:
     return server is None or server.when is None or server.when.high > healed.low
 
 
-def _server_gone(case: _Case, server: Forgetting) -> Forecast:
+def _server_gone(case: Case, server: Forgetting) -> Forecast:
     healed = case.heal.began
     if case.heal.closed is not None:
         raise Unpredictable("the path heals when the client closes; the server learns of it then")

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from netdiag.analysis import analyse
+from netdiag.catalogue import PhpRedisClient
 from netdiag.cli.show import load_plan
+from netdiag.clients.phpredis import version
+from netdiag.errors import LabError
 from netdiag.recording import Recording
 from tests.lab.uml.kernel import named, needs_kernel
 from tests.run.running import Home
@@ -22,7 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [needs_kernel, pytest.mark.usefixtures("named")]
+WHY_NOT = ""
+try:
+    version(PhpRedisClient())
+except LabError as missing:
+    WHY_NOT = str(missing)
+
+pytestmark = [needs_kernel, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT),
+              pytest.mark.usefixtures("named")]
 
 __all__ = ["named"]
 
