@@ -56,6 +56,7 @@ _RIDES = ("the client's ACK of the last reply rides on the request, so that repl
           "unacknowledged, too",)
 EARLY: Final = ("the message is there before the request, so the lost reply carries the request's "
                 "ACK, too",)
+AT_ONCE: Final = ("the server answers at once, so the lost reply carries the request's ACK, too",)
 
 
 def phases(pace: Pace) -> dict[str, Situation]:
@@ -84,6 +85,3 @@ def listening(pace: Pace) -> dict[str, Situation]:
         "reply_in_flight": Situation(regime="idle", server="reply"),
         "reply_delivered": Situation(regime="idle", server="reply"),
     }
-
-
-AT_ONCE: Final = ("the server answers at once, so the lost reply carries the request's ACK, too",)
