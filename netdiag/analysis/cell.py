@@ -16,6 +16,7 @@ from netdiag.analysis import service
 from netdiag.analysis.beliefs import four_beliefs, subject, zombies
 from netdiag.analysis.cause import Wire
 from netdiag.analysis.evidence import clients_of, gather
+from netdiag.analysis.found import found
 from netdiag.analysis.judge import Facts, judge
 from netdiag.analysis.kernel import fin_wait1, last_states, regimes
 from netdiag.analysis.messages import account
@@ -138,6 +139,7 @@ def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> Cel
         predicted=foretold,
         unpredicted=unforetold,
         backlog=None if full is None else full.last,
+        findings=found(evidence.tapes[who], cell.expect),
         mute=cell.client.kind == "service",
     )
     verdicts = judge(cell.expect, facts)

@@ -17,6 +17,7 @@ from netdiag.tcp.resp import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from netdiag.analysis.replies import Reply
     from netdiag.analysis.wire import WireLog
@@ -31,12 +32,13 @@ _ELEMENT: Final = 64 << 10
 class Evidence:
     """What a cell left. events: everybody's, in the order of time; damage: line of events.jsonl ->
     what is wrong with it; wires: what was on the wire, by client ("" for an only one);
-    mute: a client is a service, which says nothing of itself.
+    tapes: the files that say so; mute: a client is a service, which says nothing of itself.
     """
 
     events: tuple[Event, ...]
     damage: Mapping[int, str]
     wires: Mapping[str, WireLog]
+    tapes: Mapping[str, Path]
     mute: bool
 
     def of(self, who: str) -> tuple[Event, ...]:
@@ -68,12 +70,11 @@ def gather(cell: Cell, files: CellFiles) -> Evidence:
     offset, commands = _wall_offset(told.events), cell.workload.commands
     mute = any(client.kind == "service" for client in cell.clients.values())
     keep = _ELEMENT if mute else KEEP
-    wires = {
-        who: read_tape(files.tape_of(who), offset, commands, keep=keep) for who in clients_of(cell)
-    }
+    tapes = {who: files.tape_of(who) for who in clients_of(cell)}
+    wires = {who: read_tape(tape, offset, commands, keep=keep) for who, tape in tapes.items()}
     for wire in wires.values() if mute else ():
         read(wire, cell.workload.key)
-    return Evidence(told.events, told.damage, wires, mute)
+    return Evidence(told.events, told.damage, wires, tapes, mute)
 
 
 def _wall_offset(events: Sequence[Event]) -> int:

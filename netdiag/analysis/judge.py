@@ -48,7 +48,8 @@ class Facts:
     """What a cell's expectations can speak of.
 
     faulted: a fault took effect; healed: when the last one ended (seconds since the origin);
-    unpredicted: why something could not be foretold; findings: None while nothing looks for any;
+    unpredicted: why something could not be foretold; findings: what the rules for captures find
+    at each end of the tape, None when it cannot be read;
     backlog: what waited at last in a queue that others fill; mute: the client is a service, which
     says nothing of itself.
     """
@@ -68,7 +69,7 @@ class Facts:
     errors: tuple[tuple[str, int | None], ...]
     predicted: tuple[Predicted, ...] = ()
     unpredicted: tuple[str, ...] = ()
-    findings: tuple[str, ...] | None = None
+    findings: Mapping[str, tuple[str, ...]] | None = None
     backlog: int | None = None
     mute: bool = False
 
@@ -272,11 +273,13 @@ _NUMBERS: Final = {name: number for number, name in errno.errorcode.items()}
 
 
 def _findings(bound: Findings, text: str, facts: Facts) -> Verdict:
+    """Every one of them, at either end; none at all, when none is named."""
     if facts.findings is None:
-        return Verdict(
-            text, Outcome.UNKNOWN, "not measured", "this netdiag looks for no findings in a run"
-        )
-    missing = [name for name in bound.names if name not in facts.findings]
-    return Verdict(
-        text, Outcome.FAIL if missing else Outcome.PASS, ", ".join(facts.findings) or "none"
-    )
+        return Verdict(text, Outcome.UNKNOWN, "not measurable", "the tape cannot be read")
+    ends: dict[str, list[str]] = {}
+    for end, names in facts.findings.items():
+        for name in names:
+            ends.setdefault(name, []).append(end)
+    shown = ", ".join(f"{name} ({' and '.join(held)})" for name, held in ends.items()) or "none"
+    holds = set(bound.names) <= set(ends) if bound.names else not ends
+    return Verdict(text, Outcome.PASS if holds else Outcome.FAIL, shown)

@@ -62,7 +62,7 @@ class ErrorIs:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Every one of these findings is made (names of the analysis' rules)."""
+    """Every one of these findings is made (netdiag.catalogue.findings); no names: none is."""
 
     names: tuple[str, ...]
 
@@ -124,7 +124,7 @@ KINDS: dict[str, ExpectationKind] = {
     "as_predicted": ExpectationKind("every measured time is in the interval that was foretold"),
     "packets": ExpectationKind("packets with this label", "count"),
     "error": ExpectationKind("the error that the application sees"),
-    "finding": ExpectationKind("a finding of the analysis"),
+    "finding": ExpectationKind("what `netdiag analyse` finds on the tape, at either end"),
 }
 
 

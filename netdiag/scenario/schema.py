@@ -19,6 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from netdiag.catalogue.clients import Client, ClientField  # noqa: TC001
+from netdiag.catalogue.findings import FINDINGS
 from netdiag.catalogue.hosts import Sysctls  # noqa: TC001  (pydantic reads annotations)
 from netdiag.catalogue.redis_py import RedisPyClient
 from netdiag.catalogue.servers import RedisServer, ServerField
@@ -88,11 +89,13 @@ def _error(raw: object) -> ErrorIs:
 
 
 def _findings(raw: object) -> Findings:
+    if raw in ("none", None):
+        return Findings(())
     names: list[str] = []
     for name in raw if isinstance(raw, list | tuple) else [raw]:
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name):
-            raise ValueError(f"{shown(name)} is not a finding; write a name such as half-open")
-        names.append(name)
+        if name not in FINDINGS:
+            raise ValueError(f"{shown(name)} is not a finding; {did_you_mean(name, FINDINGS)}")
+        names.append(str(name))
     if not names:
         raise ValueError("an empty list of findings expects nothing; name one, or leave it out")
     return Findings(tuple(names))
@@ -111,8 +114,9 @@ _OTHER: dict[str, tuple[Callable[[object], Any], dict[str, Any]]] = {
         {"type": "object", "properties": {"type": {"type": "string"},
                                           "errno": {"type": ["string", "integer"]}},
          "additionalProperties": False}]}),
-    "finding": (_findings, {"anyOf": [{"type": "string"},
-                                      {"type": "array", "items": {"type": "string"}}]}),
+    "finding": (_findings, {"anyOf": [
+        {"enum": ["none", *FINDINGS, None]},
+        {"type": "array", "items": {"enum": list(FINDINGS)}, "minItems": 1}]}),
 }
 _SEVERAL: dict[str, tuple[str, ...]] = {"zombies": ("total", *HOSTS), "packets": LABELS}
 

@@ -6,6 +6,7 @@ import pytest
 from pytest import param
 
 from netdiag.analysis.findings import NAMES, RULES, Finding, Harm, find
+from netdiag.catalogue.findings import FINDINGS
 from netdiag.tcp.facts import CaptureFacts, ConnectionFacts, Drops, Ending, Opening
 from netdiag.tcp.labels import Label
 from tests.analysis.captured import (
@@ -200,6 +201,7 @@ def test_speaks(facts: CaptureFacts | ConnectionFacts, expected: list[str]) -> N
 
 def test_every_rule_has_a_name_and_says_when_it_keeps_silent() -> None:
     assert len(set(NAMES)) == len(RULES) == 13
+    assert NAMES == FINDINGS, "what a scenario can expect"
     assert all(rule.silent and rule.about.endswith(".") for rule in RULES)
     assert all((rule.one is None) != (rule.all is None) for rule in RULES)
     assert all(rule.over <= set(NAMES) for rule in RULES)

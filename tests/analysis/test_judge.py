@@ -52,7 +52,8 @@ FACTS = Facts(
     values={"read_timeout": 3.0, "keepalive": None, "pause": 0.5}, minutes=0.5, faulted=True,
     healed=5.0, noticed=TOLD, recovered=1.2, messages=(message("delivered", pushed=6.0),),
     zombies=(), sockets=socket("ESTABLISHED"), packets=Counter(ack=3, keepalive_probe=2),
-    connections=2, false_timeouts=0, errors=(("TimeoutError", 110),), findings=("half-open",))
+    connections=2, false_timeouts=0, errors=(("TimeoutError", 110),),
+    findings={"client": (), "server": ("half-open",)})
 
 
 def facts(**changed: Any) -> Facts:
@@ -153,10 +154,18 @@ STATES = [
           "TimeoutError", id="an error without errno"),
     param("error: none", {"errors": ()}, PASS, "none", id="no error"),
     param("error: none", {}, FAIL, "TimeoutError (ETIMEDOUT)", id="no error, but one came"),
-    param("finding: half-open", {}, PASS, "half-open", id="finding"),
-    param("finding: syn-timeout", {}, FAIL, "half-open", id="finding, not made"),
-    param("finding: [half-open, syn-timeout]", {}, FAIL, "half-open", id="two findings, one made"),
-    param("finding: half-open", {"findings": None}, UNKNOWN, "not measured", id="nobody looks"),
+    param("finding: half-open", {}, PASS, "half-open (server)", id="finding"),
+    param("finding: refused", {}, FAIL, "half-open (server)", id="finding, not made"),
+    param("finding: [half-open, refused]", {}, FAIL, "half-open (server)",
+          id="two findings, one made"),
+    param("finding: [half-open, refused]", {"findings": {
+              "client": ("half-open",), "server": ("half-open", "refused")}}, PASS,
+          "half-open (client and server), refused (server)", id="two findings"),
+    param("finding: none", {}, FAIL, "half-open (server)", id="a finding, and none is wanted"),
+    param("finding: none", {"findings": {"client": (), "server": ()}}, PASS, "none",
+          id="no finding"),
+    param("finding: half-open", {"findings": None}, UNKNOWN, "not measurable",
+          id="a tape that cannot be read"),
 ]
 FATES = [
     (kind, fate, outcome) for kind in ("lost", "duplicated", "stuck")
@@ -255,6 +264,8 @@ def recorded(name: str, cell_id: str, text: str) -> CellAnalysis:
     param("brpop-zombie/keepalive", "packets: {keepalive_probe: '>= 3'}",
           "packets: {keepalive_probe: 0}", id="packets"),
     param("brpop-zombie/keepalive", "error: {errno: ETIMEDOUT}", "error: none", id="error"),
+    param("brpop-zombie/zombie", "finding: zombie-consumer", "finding: half-open", id="finding"),
+    param("healthy/patient", "finding: none", "finding: capture-loss", id="no finding"),
 ])
 def test_judges_recordings(where: str, met: str, unmet: str) -> None:
     name, _, cell_id = where.partition("/")
@@ -275,7 +286,7 @@ def test_a_missed_injection_makes_the_whole_cell_unknown(text: str) -> None:
     assert why.startswith("fault cut never took effect: ")
 
 
-MET, UNMET, BLINDED = "error: none", "error: TimeoutError", "finding: half-open"
+MET, UNMET, BLINDED = "error: none", "error: TimeoutError", "detected_within: 3s"
 EXIT = {PASS: 0, FAIL: 1, UNKNOWN: 2}
 CELLS = {"met": ("healthy/patient", MET, PASS), "unmet": ("healthy/patient", UNMET, FAIL),
          "not measurable": ("healthy/patient", BLINDED, UNKNOWN),
