@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netdiag.analysis.client import asleep
+from netdiag.analysis.client import asleep, spinning
 from netdiag.analysis.model import Belief, Zombie
 from netdiag.analysis.moments import halted
 
@@ -105,6 +105,10 @@ def _of_application(own: SocketState | None, moments: Moments) -> Belief:
     stopped = halted(moments, "client")
     if stopped is not None:
         return Belief("the application", _halted(stopped), moments.since(stopped.t))
+    spin = spinning(moments)
+    if spin is not None:
+        text = f"spinning: {spin[0]:.0f} calls a second end in vain"
+        return Belief("the application", text, moments.since(spin[1]))
     sleep = asleep(moments)
     if sleep is None:
         return Belief("the application", "not seen asleep", None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netdiag.analysis.cause import NOTHING, TOGETHER, cause
 from netdiag.analysis.model import Notice
 from netdiag.analysis.moments import by_fault, halted
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from netdiag.recording import Event
 
 _WORDS: Final = ("error", "exit", "disconnect", "connect")
+_IN_VAIN: Final = ("return", "error")
+_OF_USE: Final = ("got", "processed", "acknowledged")
+_HOT: Final = 200
+"""Calls a second that end in vain: no client that waits in a blocking command makes so many."""
+_LATELY: Final = 3
+"""s. What it did that long before the end, it is taken to do still."""
 
 
 def notice(
@@ -141,6 +148,26 @@ def asleep(moments: Moments) -> tuple[str, int] | None:
     if last is None or halted(moments, "client") is not None or not last.data.get("syscall"):
         return None
     return call_text(last.data), last.t
+
+
+def spinning(moments: Moments) -> tuple[float, int] | None:
+    """How many calls a second ended without a message, and since when (ns), of a client that does
+    nothing else at the end; None: it waits in its calls, as it should.
+    """
+    if halted(moments, "client") is not None:
+        return None
+    words = list(moments.of("client.app", *_IN_VAIN, *_OF_USE))
+    useful = max((at for at, event in enumerate(words) if event.what in _OF_USE), default=-1)
+    vain = [event for event in words[useful + 1:] if event.what in _IN_VAIN]
+    if len(vain) < _HOT or vain[-1].t < moments.end - _LATELY * SECOND:
+        return None
+    dense = (at for at in range(len(vain) - _HOT) if vain[at + _HOT].t - vain[at].t < SECOND)
+    begun = next(dense, None)
+    if begun is None:
+        return None
+    since, calls = vain[begun].t, len(vain) - begun
+    rate = calls * SECOND / max(1, vain[-1].t - since)
+    return (rate, since) if rate >= _HOT else None
 
 
 def call_text(sleep: Mapping[str, Any]) -> str:

@@ -243,7 +243,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "connect"): _connect,
     ("app", "disconnect"): lambda data, _: ("the library closes the connection", "", 0),
     ("app", "call"): lambda data, _: (f"calls {data.get('command')}", "", 1),
-    ("app", "return"): lambda data, _: ("the call came back empty", "its own timeout", 0),
+    ("app", "return"): lambda data, _: ("the call came back empty", "no message and no error", 0),
     ("app", "got"): lambda data, _: (f"received {data.get('id')}", "", 0),
     ("app", "processed"): lambda data, _: (f"done with {data.get('id')}", "", 2),
     ("app", "acknowledged"): lambda data, _: (f"acknowledged {data.get('id')}", "", 1),

@@ -1,5 +1,5 @@
 """The clients under test, and the contract that any program in any language can keep
-(docs/own-client.md tells it to its users, with a whole client).
+(netdiag/clients/own-client.md tells it to its users, with a whole client).
 
 A client is started on its host with one line of JSON in the environment variable NETDIAG_CLIENT:
 

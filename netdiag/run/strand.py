@@ -17,6 +17,7 @@ from netdiag.run.acts import EngineActs
 from netdiag.run.hosts import HostFaults
 from netdiag.run.last_words import last_line
 from netdiag.run.listen import ClientVoice
+from netdiag.run.orders import Orders
 from netdiag.run.program import Program
 from netdiag.run.watch import GONE, SleepWatch, SocketWatch
 from netdiag.units import MILLISECOND
@@ -86,12 +87,15 @@ class Strand:
         self._ear = ear
         self._hosts = HostFaults(bench.cell.faults, engine)
         self._worked = False
+        self._spoke = 0
+        self._looking = False
         self._lives = 0
         self.tape_done = False
 
     def start_cable(self) -> None:
         """Fork the cable and listen to it; from now on frames pass."""
         self._cable, self._control = self._bench.cable()
+        self._orders = Orders(self._control, self._loop)
         self._loop.on_readable(self._control.fileno(), self._from_cable)
         self._loop.on_readable(self._cable.pidfd, self._cable_ended)
         self._sockets = SocketWatch(
@@ -134,7 +138,7 @@ class Strand:
         )
         self._sleep = SleepWatch(client.pid, self._recorder)
         voice = ClientVoice(reading, self._recorder, self._heard)
-        self._loop.on_readable(reading, lambda: self._hear(voice, reading))
+        self._listen(voice, reading)
         self._loop.on_readable(client.pidfd, lambda: self._client_ended(client, voice))
         return client
 
@@ -162,19 +166,36 @@ class Strand:
         if self._cable.poll() is None:
             self._tell_cable({"stop": True})
 
+    def _listen(self, voice: ClientVoice, reading: int) -> None:
+        self._loop.on_readable(reading, lambda: self._hear(voice, reading))
+
     def _hear(self, voice: ClientVoice, reading: int) -> None:
-        if voice.ready():
-            self._ear.spoke()
-        else:
+        if not voice.ready():
             self._loop.forget(reading)
+            return
+        self._ear.spoke()
+        if self._orders.crowded:  # it talks faster than its cable listens
+            self._loop.forget(reading)
+            self._orders.when_relieved(lambda: self._listen(voice, reading))
 
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
         self._worked = self._worked or what in _WORK
         self._tell_cable({"event": what})
-        self._loop.at(time.monotonic_ns() + _FALLS_ASLEEP, self._sleep.look)
+        self._spoke = time.monotonic_ns()
+        if not self._looking:
+            self._looking = True
+            self._loop.at(self._spoke + _FALLS_ASLEEP, self._look_soon)
         if what in _SOCKET_WORDS:
             self._sockets.look_at_all()
+
+    def _look_soon(self) -> None:
+        """Some time after a word; once more after the last one, if it has spoken since."""
+        self._sleep.look()
+        again = self._spoke + _FALLS_ASLEEP
+        self._looking = again > time.monotonic_ns()
+        if self._looking:
+            self._loop.at(again, self._look_soon)
 
     def _client_ended(self, client: Child, voice: ClientVoice) -> None:
         self._loop.forget(client.pidfd)
@@ -211,12 +232,7 @@ class Strand:
 
     def _tell_cable(self, order: dict[str, object]) -> None:
         if self._cable.poll() is None:
-            try:
-                self._control.send(json.dumps(order).encode())
-            except ConnectionError:
-                return  # it has just ended, and its pidfd is going to say how
-            except BlockingIOError as err:
-                self._ear.failed(f"the cable takes no more orders ({err.strerror}); run it again")
+            self._orders.give(order)
 
     def _from_cable(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from .recorded import CLIENT, SECOND, analysed, cell, event, gone, moments, seen
 if TYPE_CHECKING:
     from netdiag.recording import Event
 
+SPIN = [event(2 + at / 1000, "client.app", "return", "ok") for at in range(3001)]
 BOTH = [seen(1, "client", "ESTABLISHED"), seen(1, "server", "ESTABLISHED")]
 
 
@@ -73,6 +74,11 @@ def refused(t: float, asked: str = "client_list") -> Event:
           ("asleep in recvfrom(fd 3)", 3), id="asleep"),
     param("the application", [event(3, "client.app", "sleep", syscall="a system call"), *BOTH],
           ("asleep in a system call", 3), id="asleep where the kernel names no call"),
+    param("the application", [event(1, "client.app", "got", "ok", id="m1"), *SPIN],
+          ("spinning: 1000 calls a second end in vain", 2), id="a hot loop"),
+    param("the application", [*SPIN, event(6, "client.app", "got", "ok", id="m1")],
+          ("not seen asleep", None), id="a hot loop that ended"),
+    param("the application", SPIN[::10], ("not seen asleep", None), id="many timeouts"),
     param("the application", [event(3, "client.app", "exit", "fail", code=1)],
           ("ended with code 1", 3), id="ended"),
     param("the server", [], ("never seen in CLIENT LIST", None), id="never listed"),

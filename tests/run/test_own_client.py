@@ -1,4 +1,4 @@
-"""A client in another language by docs/own-client.md alone: what the page shows works."""
+"""A client in another language, by its page alone: what the page shows works."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import netdiag.clients
 from netdiag.catalogue import PATTERNS
 from netdiag.clients.task import workload_json
 from netdiag.event_data import CLIENTS_WORDS
@@ -16,7 +17,7 @@ from netdiag.recording import OUTCOMES
 from netdiag.scenario.workload import Workload
 from tests.run.running import Home, needs_lab
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own-client.md").read_text(encoding="utf-8")
+PAGE = (Path(netdiag.clients.__file__).parent / "own-client.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
