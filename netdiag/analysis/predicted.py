@@ -75,7 +75,8 @@ def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str,
     if len(cell.faults) != 1 or len(began) != 1:
         why = "several faults meet" if len(cell.faults) > 1 else "no fault took effect"
         return (), (f"{why}, so there is nothing to foretell",)
-    foretold = predict(cell, kernel, version=version, rto=_timeouts(seen)).faults[0]
+    foretold = predict(cell, kernel, version=version, rto=_timeouts(seen),
+                       healed=_lasted(began[0])).faults[0]
     rows = tuple(_beside(one, seen) for one in foretold.forecasts)
     return rows, foretold.unsaid
 
@@ -125,6 +126,11 @@ def _timeouts(seen: Seen) -> dict[str, float]:
         if calm and event.t <= until + _CALM_NS:
             found[side] = rto / 1000
     return found
+
+
+def _lasted(fault: FaultEffect) -> float | None:
+    """Seconds until the fault healed; None: it did not."""
+    return None if fault.healed is None or fault.began is None else fault.healed - fault.began
 
 
 def _beside(one: Forecast, seen: Seen) -> Predicted:

@@ -51,8 +51,10 @@ class Held:
     dies: Span
 
 
-def healing(fault: Fault, seen: Situation) -> Healing:
-    """When a fault ends; `open` is a sentence where that does not follow from the settings."""
+def healing(fault: Fault, seen: Situation, measured: float | None = None) -> Healing:
+    """When a fault ends; `open` is a sentence where that does not follow from the settings, nor was
+    it `measured` (seconds after it began).
+    """
     if fault.for_ is not None:
         return Healing(exactly(fault.for_))
     end = fault.heal
@@ -63,6 +65,8 @@ def healing(fault: Fault, seen: Situation) -> Healing:
     if _client_closes(end) and seen.regime != "syn":
         after = end.after if isinstance(end, PacketTrigger | PhaseTrigger) else 0.0
         return Healing(closed=after)
+    if measured is not None:
+        return Healing(exactly(measured))
     return Healing(open=f"when the fault ends ('{end}') does not follow from the settings; this "
                         "holds if it lasts")
 

@@ -50,21 +50,22 @@ _A_SERVICE: Final = ("nobody has said what the service's own timeouts and keepal
                      "them in client.settings")
 
 
-def predict(cell: Cell, kernel: Kernel, *, version: str,
-            rto: Mapping[str, float] | None = None) -> Prediction:
+def predict(cell: Cell, kernel: Kernel, *, version: str, rto: Mapping[str, float] | None = None,
+            healed: float | None = None) -> Prediction:
     """What each fault of a cell leads to, from its settings alone.
 
     kernel: of both hosts, without the cell's own sysctls; version: the client library's; rto:
-    client and server -> retransmission timeout in seconds, where it was measured.
+    client and server -> retransmission timeout in seconds, where it was measured; healed: after how
+    many seconds the fault ended, where no setting says it and it was measured.
     """
     first = next(iter(cell.clients))
     measured = rto or {}
     return Prediction(cell=cell.id, client=first, faults=tuple(
-        _fault(cell, fault, kernel, version, measured) for fault in cell.faults))
+        _fault(cell, fault, kernel, version, measured, healed) for fault in cell.faults))
 
 
 def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
-           rto: Mapping[str, float]) -> FaultPrediction:
+           rto: Mapping[str, float], healed: float | None) -> FaultPrediction:
     known = FaultPrediction(fault=fault.name, verb=str(fault.do), trigger=str(fault.at))
     client = replace(of_host(base, cell.hosts.get("client")), rto_measured=rto.get("client"))
     server = replace(of_host(base, cell.hosts.get("server")), rto_measured=rto.get("server"))
@@ -79,7 +80,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
         seen = situation(cell, fault.at, limits, base)
         case = Case(cell=cell, fault=fault, limits=limits, seen=seen,
                      server=server.after(seen.acks.server), client=client.after(seen.acks.client),
-                     heal=healing(fault, seen))
+                     heal=healing(fault, seen, healed))
         forecasts, unsaid = _forecasts(case)
     except Unpredictable as why:
         return replace(known, unsaid=(str(why),))

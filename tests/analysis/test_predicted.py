@@ -10,6 +10,7 @@ from pytest import param
 
 from netdiag.analysis import CellAnalysis, Outcome
 from netdiag.analysis.cell import analyse_cell
+from netdiag.faults import EventTrigger
 from netdiag.recording import read_events
 from netdiag.scenario import expand, loads
 
@@ -66,6 +67,17 @@ def test_a_measurement_outside_of_its_interval_is_a_surprise_and_no_failure() ->
     (seen,) = analyse_cell(replace(other, expect=()), files("brpop-zombie", "keepalive"))
     assert {row.what for row in seen.surprises} >= {"noticed"}
     assert seen.outcome is Outcome.PASS
+
+
+def test_a_fault_whose_end_no_setting_tells_ended_when_it_was_seen_to() -> None:
+    """It was foretold as if it lasted, and a path that had healed was NOT as predicted."""
+    (plan,) = plan_of("reply-lost").cells
+    (fault,) = plan.faults
+    open_ended = replace(fault, for_=None, heal=EventTrigger(event="error", nth=2))
+    (seen,) = analyse_cell(replace(plan, faults=(open_ended,)), files("reply-lost", "reply-lost"))
+    assert within(seen) == {"noticed": True, "error": True, "fin_wait1": True}
+    assert seen.unpredicted == (
+        "the path heals before the server would have forgotten the client",)
 
 
 @pytest.mark.parametrize(("name", "cell_id", "why"), [
