@@ -12,7 +12,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netdiag.errors import LabError
+from netdiag.lab.own import OwnHosts
 from netdiag.process import Child, fork
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 _FRAME = 262144
 
 
-class FakeLab:
+class FakeLab(OwnHosts):
     """A lab whose wire is in the hands of its holder; make it with `fake_lab`."""
-
-    apart = False
 
     def __init__(
         self,
@@ -47,30 +45,6 @@ class FakeLab:
 
     def start(self, side: Side, main: Callable[[], int], name: str) -> Child:
         return fork(main, name)
-
-    def start_in(self, service: str, main: Callable[[], int], name: str) -> Child:
-        raise LabError(f"the service {service!a} is a container's; run with --lab docker")
-
-    def resident(self, side: Side) -> Child | None:
-        return None
-
-    def expects_back(self, side: Side, code: int) -> bool:
-        return False
-
-    def returned(self, side: Side) -> str | None:
-        return None
-
-    def listens(self, port: int) -> int:
-        return port
-
-    def dial(self, port: int) -> socket.socket | None:
-        return None
-
-    def act(self, side: Side, verb: str) -> None:
-        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
-
-    def settle(self, side: Side, verb: str) -> str:
-        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
 
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
         return None

@@ -17,6 +17,7 @@ from netdiag.errors import LabError
 from netdiag.lab import CLIENT, SERVER, Side
 from netdiag.lab.links import HostLink, settle, splice
 from netdiag.lab.offload import switch_off
+from netdiag.lab.own import OwnHosts
 from netdiag.lab.ports import drops_of, frame_port, sock_diag
 from netdiag.process import CLONE_NEWNET, Child, fork, inside_network, new_network_namespace, setns
 
@@ -35,10 +36,8 @@ _QUIET = {
 _SILENT = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
 
 
-class NamespaceLab:
+class NamespaceLab(OwnHosts):
     """Two hosts and the cable's ends; make it with `namespace_lab` or `namespace_labs`."""
-
-    apart = False
 
     def __init__(
         self,
@@ -63,30 +62,6 @@ class NamespaceLab:
             return main()
 
         return fork(on_host, name)
-
-    def start_in(self, service: str, main: Callable[[], int], name: str) -> Child:
-        raise LabError(f"the service {service!a} is a container's; run with --lab docker")
-
-    def resident(self, side: Side) -> Child | None:
-        return None
-
-    def expects_back(self, side: Side, code: int) -> bool:
-        return False
-
-    def returned(self, side: Side) -> str | None:
-        return None
-
-    def listens(self, port: int) -> int:
-        return port
-
-    def dial(self, port: int) -> socket.socket | None:
-        return None
-
-    def act(self, side: Side, verb: str) -> None:
-        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
-
-    def settle(self, side: Side, verb: str) -> str:
-        raise LabError(f"{verb} is a verb of the Docker engine; run with --lab docker")
 
     def netlink(self, side: Side, groups: tuple[int, ...] = ()) -> socket.socket | None:
         return sock_diag(self._spaces[side], groups)

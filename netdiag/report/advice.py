@@ -6,6 +6,7 @@ it takes there.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from netdiag.predict.advice import UNTOLD
 from netdiag.report.ink import Ink
+from netdiag.report.plainly import print_parts
 from netdiag.report.words import span
 
 if TYPE_CHECKING:
@@ -24,16 +26,10 @@ if TYPE_CHECKING:
 
 
 def print_advice(advice: tuple[Advice, ...], best: Advice, console: Console) -> None:
-    """Print advice; lines of plain text end without blanks, so that files can be compared."""
+    """Print advice, set by set."""
     ink = Ink(console.options.ascii_only)
-    with console.capture() as captured:
-        for number, one in enumerate(advice):
-            for part in _set(number, one, ink, best=one is best):
-                console.print(part)
-    text = captured.get()
-    if console.color_system is None:
-        text = "\n".join(line.rstrip() for line in text.split("\n"))
-    console.out(text.rstrip("\n"), highlight=False)
+    sets = (_set(number, one, ink, best=one is best) for number, one in enumerate(advice))
+    print_parts(chain.from_iterable(sets), console)
 
 
 def _set(number: int, one: Advice, ink: Ink, *, best: bool) -> Iterator[RenderableType]:

@@ -11,11 +11,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from rich import box
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from netdiag.report.ink import Ink
+from netdiag.report.plainly import print_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,19 +30,9 @@ _HARM: Final = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
 
 
 def print_capture(view: CaptureView, console: Console, flow: FlowView | None = None) -> None:
-    """Print a capture's report, or with `flow` one of its connections.
-
-    Lines of plain text end without blanks, so that a report in a file can be compared.
-    """
+    """Print a capture's report, or with `flow` one of its connections."""
     ink = Ink(console.options.ascii_only)
-    parts = Group(*(_capture(view, ink) if flow is None else _flow(view, flow, ink)))
-    if console.color_system is not None:
-        console.print(parts)
-        return
-    with console.capture() as captured:
-        console.print(parts)
-    lines = (line.rstrip() for line in captured.get().split("\n"))
-    console.out("\n".join(lines).rstrip("\n"), highlight=False)
+    print_parts(_capture(view, ink) if flow is None else _flow(view, flow, ink), console)
 
 
 def _capture(view: CaptureView, ink: Ink) -> Iterator[RenderableType]:

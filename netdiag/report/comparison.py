@@ -14,6 +14,7 @@ from rich.text import Text
 
 from netdiag.analysis.changes import Change
 from netdiag.report.ink import Ink
+from netdiag.report.plainly import print_parts
 from netdiag.report.words import count, listed, plain
 
 if TYPE_CHECKING:
@@ -32,14 +33,8 @@ STYLES: Final = {
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print a comparison; lines of plain text end without blanks, so that files can be compared."""
-    with console.capture() as captured:
-        for part in comparison_lines(comparison, Ink(console.options.ascii_only)):
-            console.print(part)
-    text = captured.get()
-    if console.color_system is None:
-        text = "\n".join(line.rstrip() for line in text.split("\n"))
-    console.out(text.rstrip("\n"), highlight=False)
+    """Print a comparison."""
+    print_parts(comparison_lines(comparison, Ink(console.options.ascii_only)), console)
 
 
 def comparison_lines(comparison: Comparison, ink: Ink) -> Iterator[RenderableType]:

@@ -6,6 +6,7 @@ alone do not tell is said where it would have stood.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from netdiag.predict import written
 from netdiag.report.ink import Ink
+from netdiag.report.plainly import print_parts
 from netdiag.report.predicted import LABELS
 from netdiag.report.words import plain
 
@@ -25,16 +27,9 @@ if TYPE_CHECKING:
 
 
 def print_predictions(predictions: Sequence[Prediction], console: Console) -> None:
-    """Print predictions; lines of plain text end without blanks, so that files can be compared."""
+    """Print predictions, cell by cell."""
     ink = Ink(console.options.ascii_only)
-    with console.capture() as captured:
-        for one in predictions:
-            for part in _cell(one, ink):
-                console.print(part)
-    text = captured.get()
-    if console.color_system is None:
-        text = "\n".join(line.rstrip() for line in text.split("\n"))
-    console.out(text.rstrip("\n"), highlight=False)
+    print_parts(chain.from_iterable(_cell(one, ink) for one in predictions), console)
 
 
 def _cell(one: Prediction, ink: Ink) -> Iterator[RenderableType]:

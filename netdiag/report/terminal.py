@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Group
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from netdiag.analysis.model import Outcome
 from netdiag.report.columns import Compared, SideBySide
 from netdiag.report.ink import NARROW, Ink
 from netdiag.report.lanes import timeline_table, timers_table
+from netdiag.report.plainly import print_parts
 from netdiag.report.predicted import SURPRISE
 from netdiag.report.reach import reach_table
 from netdiag.report.spread import spread_table
@@ -31,19 +31,9 @@ if TYPE_CHECKING:
 
 
 def print_report(view: View, console: Console) -> None:
-    """Print a whole run: every cell, then the comparison, then the outcome.
-
-    Lines of plain text end without blanks, so that a report in a file can be compared.
-    """
+    """Print a whole run: every cell, then the comparison, then the outcome."""
     options = console.options
-    parts = Group(*report(view, Ink(options.ascii_only, options.max_width < NARROW)))
-    if console.color_system is not None:
-        console.print(parts)
-        return
-    with console.capture() as captured:
-        console.print(parts)
-    lines = (line.rstrip() for line in captured.get().split("\n"))
-    console.out("\n".join(lines).rstrip("\n"), highlight=False)
+    print_parts(report(view, Ink(options.ascii_only, options.max_width < NARROW)), console)
 
 
 def report(view: View, ink: Ink) -> Iterator[RenderableType]:

@@ -157,4 +157,4 @@ def test_what_is_no_line_of_the_contract_is_recorded_as_garbage(tmp_path: Path) 
     code = 'os.write(int(os.environ["NETDIAG_EVENTS"]), b"\\x1b[2J hello\\n"); signal.pause()'
     files = run(tmp_path, client(code))
     [garbage] = told(files, "garbage")
-    assert garbage.data == {"text": "\\x1b[2J hello"}
+    assert garbage.data == {"text": "\\x1b[2J hello", "why": "no JSON"}
