@@ -53,10 +53,12 @@ class FaultPrediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A cell, predicted: one entry for each of its faults, each as if it were alone."""
+    """A cell, predicted: one entry for each of its faults, each as if it were alone; healthy: what
+    goes wrong for `client` on a link without a fault, a sentence each."""
 
     cell: str
     client: str
+    healthy: tuple[str, ...] = ()
     faults: tuple[FaultPrediction, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from netdiag.predict.client import Candidate, earliest
 from netdiag.predict.dialling import connecting
 from netdiag.predict.finding import situation
 from netdiag.predict.healing import Path, fin_wait1, healing
+from netdiag.predict.healthy import false_alarms
 from netdiag.predict.hosts import FROZEN, after_host_fault
 from netdiag.predict.model import (
     FIN_WAIT1,
@@ -58,9 +59,12 @@ def predict(cell: Cell, kernel: Kernel, *, version: str, rto: Mapping[str, float
     client and server -> retransmission timeout in seconds, where it was measured; healed: after how
     many seconds the fault ended, where no setting says it and it was measured.
     """
-    first = next(iter(cell.clients))
+    first, spec = next(iter(cell.clients.items()))
     measured = rto or {}
-    return Prediction(cell=cell.id, client=first, faults=tuple(
+    limits = limits_of(spec, of_host(kernel, cell.hosts.get("client")), version,
+                       cell.workload.pattern)
+    alarms = () if unsaid_of(spec) else tuple(false_alarms(cell, limits))
+    return Prediction(cell=cell.id, client=first, healthy=alarms, faults=tuple(
         _fault(cell, fault, kernel, version, measured, healed) for fault in cell.faults))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -35,8 +36,10 @@ def print_predictions(predictions: Sequence[Prediction], console: Console) -> No
 def _cell(one: Prediction, ink: Ink) -> Iterator[RenderableType]:
     yield Text()
     yield ink.text(plain(one.cell), "bold")
-    if not one.faults:
+    if not one.faults and not one.healthy:
         yield ink.text("  no fault, so there is nothing to predict")
+    for sentence in one.healthy:
+        yield Padding(ink.text(f"without a fault: {plain(sentence)}"), (0, 0, 0, 2))
     for fault in one.faults:
         yield ink.text(f"  {plain(fault.fault)}: {plain(fault.verb)} at {plain(fault.trigger)}")
         yield _fault(fault, ink)

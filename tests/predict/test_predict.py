@@ -211,3 +211,21 @@ faults: [{name: cut, at: blocked, do: blackhole}]
     assert noticed is not None
     assert noticed.when is not None
     assert noticed.when.low > 2.9
+
+
+@pytest.mark.parametrize(("pattern", "block", "read", "alarm"), [
+    param("brpop", "0s", "3s", "BRPOP waits for ever and the read timeout is 3 s: ", id="for ever"),
+    param("blmove", "5s", "5s", "BLMOVE waits 5 s and the read timeout is 5 s: ", id="as long"),
+    param("brpop", "5s", "6s", "", id="longer"), param("brpop", "0s", None, "", id="unlimited"),
+    param("subscribe", "0s", "3s", "", id="redis-py 8 reads a channel without a limit"),
+    param("request", "0s", "3s", "", id="nothing that waits"),
+])
+def test_a_read_timeout_below_the_blocking_one_is_told_without_a_fault(
+    pattern: str, block: str, read: str | None, alarm: str
+) -> None:
+    text = json.dumps({"name": "idle", "faults": [],
+                       "client": {"settings": {"read_timeout": read, "retry": 0}},
+                       "workload": {"pattern": pattern,
+                                    **({} if pattern == "request" else {"block": block})}})
+    told = predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0").healthy
+    assert [one[:len(alarm)] for one in told] == ([alarm] if alarm else [])
