@@ -60,9 +60,11 @@ class Wire:
         for frame in self.frames:
             if frame.t > t:
                 break
-            if frame.side == 0 and frame.injected is None:
-                ends = frame.segment.flags & (FIN | RST)
-                (held.discard if ends else held.add)(frame.client)
+            flags = frame.segment.flags
+            if frame.side == 0 and flags & SYN:
+                held.add(frame.client)
+            elif frame.side == 0 and frame.injected is None and flags & (FIN | RST):
+                held.discard(frame.client)
         return len(held)
 
 
@@ -85,7 +87,7 @@ def cause(moments: Moments, wire: Wire, event: Event, *, t: int, began: int) -> 
     shown = (
         _ended_by_peer(wire, t, began, free)
         or _killed(moments, wire, t)
-        or (_answered(wire.replies, t, free) if event.what == "error" else None)
+        or ("an error that the server answered" if answered(wire, moments, t) else None)
     )
     if shown is not None:
         return shown
@@ -177,11 +179,11 @@ def _last_of(moments: Moments, t: int) -> dict[str, Any]:
     return last
 
 
-def _answered(replies: Sequence[Reply], t: int, free: int | None) -> str | None:
-    """An error that the server answered to the call that failed at `t`."""
-    here = [one for one in replies if one.arrived is not None and one.arrived <= t]
+def answered(wire: Wire, moments: Moments, t: int) -> bool:
+    """Whether the call that failed at `t` (ns) had an error as its answer."""
+    free = _latest(moments, t, "call", "connect", "signal")
+    here = [one for one in wire.replies if one.arrived is not None and one.arrived <= t]
     last = max(here, key=lambda one: one.arrived or 0, default=None)
     if last is None or last.arrived is None or not isinstance(last.value, ErrorReply):
-        return None
-    now = last.arrived >= (free or 0) and t - last.arrived <= _AT_ONCE
-    return "an error that the server answered" if now else None
+        return False
+    return last.arrived >= (free or 0) and t - last.arrived <= _AT_ONCE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from netdiag.analysis.cause import NOTHING, TOGETHER, cause
+from netdiag.analysis.cause import NOTHING, TOGETHER, answered, cause
 from netdiag.analysis.model import Notice
 from netdiag.analysis.moments import by_fault, halted
 from netdiag.units import SECOND
@@ -43,12 +43,22 @@ def notice(
     until = moments.end if again is None else again.t - 1
     if healed is not None and wire.open_at(began) == 1:  # on its only one: what comes later is new
         until = min([until, *(event.t for event in _consumed(moments, healed))])
-    told = [event for event in _telling(moments) if began <= event.t <= until]
+    old = _answered_as_before(moments, began, wire)
+    told = [
+        event
+        for event in _telling(moments)
+        if began <= event.t <= until
+        and not any(event.t <= t <= event.t + TOGETHER for t in old)
+    ]
     if not told:
         return None
     first = told[0]
-    together = [event for event in told if event.t - first.t <= TOGETHER]
-    best = _best(together)
+    best = _best([
+        event
+        for event in moments.of("client.app", *_WORDS)
+        if first.t <= event.t <= min(until, first.t + TOGETHER)
+        and not (_made(event) or by_fault(event))
+    ])
     text, data = _how(best), dict(best.data)
     number = data.get("errno")
     return Notice(
@@ -61,15 +71,35 @@ def notice(
     )
 
 
+def _answered_as_before(moments: Moments, began: int, wire: Wire) -> list[int]:
+    """When (ns) the server answered with an error that it had answered before the fault, too: that
+    tells of a server that is well, and of a client that is set up wrongly.
+    """
+    known: set[tuple[object, object]] = set()
+    found = []
+    for event in moments.of("client.app", "error"):
+        text = event.data.get("type"), event.data.get("message")
+        if answered(wire, moments, event.t):
+            if event.t < began:
+                known.add(text)
+            elif text in known:
+                found.append(event.t)
+    return found
+
+
 def _telling(moments: Moments) -> Iterator[Event]:
     """The words that may tell of a fault."""
     held = _Held()
     for event in moments.of("client.app"):
         by_itself = (event.what, event.outcome) != ("connect", "start") or held.enough
-        made = (event.what, event.outcome) == ("connect", "ok")
-        if event.what in _WORDS and by_itself and not (made or by_fault(event)):
+        if event.what in _WORDS and by_itself and not (_made(event) or by_fault(event)):
             yield event
         held.hear(event)
+
+
+def _made(event: Event) -> bool:
+    """Whether a connection was made, which is good news."""
+    return (event.what, event.outcome) == ("connect", "ok")
 
 
 class _Held:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest import param
 
+from netdiag.analysis.cause import Wire
 from netdiag.analysis.client import asleep, false_timeouts, notice, recovered, recovered_on
 from netdiag.analysis.replies import Reply
-from netdiag.tcp.wire import FIN, SYN
+from netdiag.tcp.resp import ErrorReply
+from netdiag.tcp.wire import ACK, FIN, SYN
 
 from .recorded import SECOND, analysed, cell, event, frame, moments, wire
 
@@ -44,6 +46,10 @@ def error(t: float, kind: str = "TimeoutError", number: int | None = None, messa
           id="dials again by itself"),
     param([app(13, "disconnect"), error(13.02)],
           (3.0, "the application got an error", "TimeoutError"), id="drops, and tells"),
+    param([app(13, "disconnect"), app(13.01, "connect", "start"),
+           app(13.02, "connect", "fail", type="ConnectionError", errno=111)],
+          (3.0, "the library dropped the connection and dialled again by itself", None),
+          id="drops, and meets nobody"),
     param([app(13, "disconnect"), error(13.5)],
           (3.0, "the library dropped the connection and dialled again by itself", None),
           id="tells much later"),
@@ -98,10 +104,26 @@ def test_what_comes_when_all_was_well_again_is_no_notice(
     connections: int, words: list[Event], noticed: float | None
 ) -> None:
     syns = [frame(9, 0, SYN, client=f"10.0.0.1:{port}") for port in range(connections)]
-    ended = [frame(8, 0, SYN, client="old"), frame(9, 0, FIN, client="old")]
+    ended = [frame(8, 0, SYN, client="old"), frame(9, 0, FIN, client="old"),
+             frame(9, 0, ACK, client="old")]
     found = notice(moments(*words, event(20, "netdiag", "end")), CUT, wire([*ended, *syns]),
                    healed=11 * SECOND)
     assert (found and found.t) == noticed
+
+
+def test_an_error_that_was_answered_before_the_fault_too_is_no_notice() -> None:
+    """NOAUTH, before and after: the server is well, and the client is set up wrongly."""
+    def denied(t: float, text: str = "NOAUTH") -> list[Event]:
+        return [app(t - 0.1, "call", "start"), app(t - 0.01, "disconnect"), error(t, message=text)]
+
+    replies = [Reply("c", ErrorReply(b"NOAUTH"), 0, 1, 1, arrived=round(t * SECOND))
+               for t in (8.98, 12.98, 14.98)]
+    story = moments(*denied(9), *denied(13), event(20, "netdiag", "end"))
+    assert notice(story, CUT, Wire(replies=replies)) is None
+    found = notice(moments(*denied(9), *denied(13), *denied(15, "LOADING"),
+                           event(20, "netdiag", "end")), CUT, Wire(replies=replies))
+    assert found is not None
+    assert (found.t, found.message) == (pytest.approx(4.99), "LOADING")
 
 
 def test_says_on_which_connection_it_consumed_again() -> None:
