@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.catalogue.patterns import PATTERNS, Pattern
 from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
 from netdiag.predict.calls import EVERY, Calls
-from netdiag.predict.pushes import Unpredictable
+from netdiag.predict.pushes import Unpredictable, before
 from netdiag.predict.settings import own_timeout
 from netdiag.predict.situation import AT_ONCE, EARLY, Situation, listening, phases
 from netdiag.predict.wheel import ZERO, Span, either, exactly
@@ -32,7 +32,8 @@ _REPLIES: Final = ("reply_in_flight", "reply_delivered")
 
 def situation(cell: Cell, trigger: Trigger, limits: Limits, kernel: Kernel) -> Situation:
     """What the fault finds. Raises Unpredictable."""
-    calls = Calls(cell, kernel.pace, limits.program.greets)
+    cell = before(cell, trigger)
+    calls = Calls(cell, kernel.pace, limits.program.greets, limits.read)
     finding = _Finding(cell, limits, kernel.pace, calls)
     if isinstance(trigger, TimeTrigger):
         return finding.waiting(exactly(trigger.time) + kernel.pace.acting)
@@ -72,15 +73,23 @@ class _Finding:
                                 "client waits for then does not follow from the settings")
         self._understood(trigger)
         found = (phases if self.pattern.keeps else listening)(self.pace)[trigger.phase]
+        if trigger.nth > 1 or trigger.after or trigger.phase in _REPLIES:
+            self.calls.timed()
         found = self._heard(trigger, found)
         if not trigger.after:
             return found
-        if trigger.phase == "blocked" and trigger.nth == 1 and found.server == "idle":
+        if trigger.phase == "blocked" and trigger.nth == 1 and found.server == "idle" \
+                and not self._pushed(found.start, trigger.after):
             later = exactly(trigger.after)
             self._same_call(later + self.pace.acked)
             return replace(self._quiet(found.start + later, since=later + self.pace.acked,
                                        quiet=later), acks=found.acks)
         return self.waiting(found.start + trigger.after)
+
+    def _pushed(self, start: Span, after: float) -> bool:
+        """Whether a message may come between a phase that began then and so much later."""
+        return any(push.high > start.low and push.low < start.high + after + self.pace.acked.high
+                   for push in self.calls.times)
 
     def _heard(self, trigger: PhaseTrigger, found: Situation) -> Situation:
         """What has been said when the trigger's packet comes, and when that is."""
@@ -151,7 +160,7 @@ class _Finding:
             return self._nil_reply(trigger, found)
         at = times[trigger.nth - 1]
         before, waits = self.calls.called(trigger.nth), self.calls.waits(trigger.nth)
-        moment = exactly(at) + self.pace.pushing
+        moment = at + self.pace.pushing
         gap = (moment - before).at_least(0.0)
         self._not_over(gap)
         worked = exactly(-self.cell.workload.work)  # it waits, or asks, when that is done
@@ -161,7 +170,7 @@ class _Finding:
             return replace(found, regime="request", start=either([before, moment]),
                            assumes=EARLY)
         return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=moment,
-                       earlier=times[trigger.nth - 2] if trigger.nth > 1 else 0.0)
+                       earlier=times[trigger.nth - 2].high if trigger.nth > 1 else 0.0)
 
     def _not_over(self, gap: Span) -> None:
         """The call that the reply answers has not ended before. Raises Unpredictable."""
@@ -198,26 +207,26 @@ class _Finding:
         waits in its call, with nothing unacknowledged."""
         if self.calls.own:
             return self._between_requests(at)
+        self.calls.timed()
         settled, pushes = self.pace.dialling + self.pace.acked, self.calls.times
         if at.low < settled.high:
             raise Unpredictable("the fault comes while the client may still be dialling; a phase "
                                 "such as connected or blocked would be exact")
         busy = settled.high + self.cell.workload.work
-        if any(at.low - busy < push < at.high + settled.high for push in pushes):
+        if any(at.low - busy < push.high and push.low < at.high + settled.high for push in pushes):
             raise Unpredictable("the fault comes while a message may be on its way; a phase such "
                                 "as blocked or reply_in_flight would be exact")
-        last = max((push for push in pushes if push < at.low), default=None)
-        before = sum(1 for push in pushes if push < at.low)
-        gap = at - self.calls.called(before + 1)
+        early = [push for push in pushes if push.high < at.low]
+        gap = at - self.calls.called(len(early) + 1)
         if self.limits.read is not None and self.limits.read <= gap.high:
             raise Unpredictable("the read timeout has ended the call before the fault comes")
         self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - self.pace.acked).at_least(0.0))
-        if last is not None and not self.pattern.keeps:  # it hears while it works
-            heard = at - (exactly(last) + self.pace.pushing)
+        if early and not self.pattern.keeps:  # it hears while it works
+            heard = at - (early[-1] + self.pace.pushing)
             found = replace(found, quiet=heard, server_quiet=(heard - self.pace.acked))
-        return replace(found, earlier=last or 0.0,
-                       acks=self.calls.acks(calls=before + 1, replies=before))
+        return replace(found, earlier=early[-1].high if early else 0.0,
+                       acks=self.calls.acks(calls=len(early) + 1, replies=len(early)))
 
     def _between_requests(self, at: Span) -> Situation:
         """At a moment of its own choice the fault finds a client that pauses between two requests;

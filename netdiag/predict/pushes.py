@@ -7,16 +7,29 @@ hangs on it unpredictable; it is never left out.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from netdiag.faults.trigger import EventTrigger, PhaseTrigger, TimeTrigger
+from netdiag.faults.trigger import (
+    FAULT_EVENTS,
+    EventTrigger,
+    PacketTrigger,
+    PhaseTrigger,
+    TimeTrigger,
+)
 from netdiag.predict.wheel import Span, exactly
+from netdiag.tcp.labels import RESENT_DATA, Label
 
 if TYPE_CHECKING:
     from netdiag.faults.fault import Fault
     from netdiag.faults.trigger import Trigger
     from netdiag.scenario.plan import Cell
     from netdiag.scenario.workload import Produce
+
+
+_TROUBLE: Final = frozenset(label.text for label in (
+    *RESENT_DATA, Label.SYN_RETRANSMISSION, Label.SYN_ACK_RETRANSMISSION, Label.FIN,
+    Label.FIN_RETRANSMISSION, Label.RST))
+"""Packets that a connection shows only when something is wrong with it."""
 
 
 class Unpredictable(Exception):
@@ -28,8 +41,33 @@ def early_pushes(cell: Cell) -> list[float]:
     return sorted(
         produce.at.time + number
         for produce in cell.workload.produce if isinstance(produce.at, TimeTrigger)
-        for number in _spaced(produce)
+        for number in spaced(produce)
     )
+
+
+def before(cell: Cell, trigger: Trigger) -> Cell:
+    """The cell, with only those of its messages that may be pushed before a fault with that trigger
+    takes effect."""
+    kept = tuple(one for one in cell.workload.produce if not _follows(one.at, trigger))
+    return replace(cell, workload=replace(cell.workload, produce=kept))
+
+
+def _follows(at: Trigger, trigger: Trigger) -> bool:
+    """Whether a trigger surely comes after another, which is a fault's."""
+    if isinstance(at, EventTrigger) and at.event in FAULT_EVENTS:
+        return True
+    if isinstance(at, PacketTrigger) and at.label in _TROUBLE:
+        return True
+    return _apart(at, trigger) > 0
+
+
+def _apart(at: Trigger, other: Trigger) -> float:
+    """How many seconds one trigger comes after another that waits for the same packet; 0: they do
+    not wait for the same, or both come at once."""
+    if not isinstance(at, PhaseTrigger) or not isinstance(other, PhaseTrigger):
+        return 0.0
+    same = replace(at, after=0.0) == replace(other, after=0.0)
+    return at.after - other.after if same else 0.0
 
 
 def later_pushes(cell: Cell, fault: Fault, start: Span, late: Span) -> list[Span]:
@@ -40,13 +78,14 @@ def later_pushes(cell: Cell, fault: Fault, start: Span, late: Span) -> list[Span
     """
     found = [exactly(push) + late - start for push in early_pushes(cell) if push > start.high]
     for produce in cell.workload.produce:
-        if isinstance(produce.at, TimeTrigger) or _healed(produce.at):
+        if isinstance(produce.at, TimeTrigger) or _healed(produce.at) \
+                or _apart(produce.at, fault.at) < 0:
             continue
         after = _after(produce.at, fault)
         if after is None:
             raise Unpredictable(f"a message is pushed at '{produce.at}', so when the server "
                                 "replies does not follow from the settings")
-        found += [exactly(after + later) + late for later in _spaced(produce)]
+        found += [exactly(after + later) + late for later in spaced(produce)]
     return sorted(found, key=lambda one: one.high)
 
 
@@ -61,7 +100,8 @@ def pushed_by(cell: Cell, fault: Fault, healed: Span, end: float) -> bool:
     return False
 
 
-def _spaced(produce: Produce) -> list[float]:
+def spaced(produce: Produce) -> list[float]:
+    """When each of its messages is pushed, seconds after its trigger."""
     return [number / produce.rate if produce.rate else 0.0 for number in range(produce.count)]
 
 
@@ -74,7 +114,4 @@ def _after(at: Trigger, fault: Fault) -> float | None:
     """How many seconds after a fault's beginning a trigger comes; None: nobody knows."""
     if isinstance(at, EventTrigger) and (at.event, at.nth) == ("active", 1):
         return at.after if at.fault in (None, fault.name) else None
-    if isinstance(at, PhaseTrigger) and isinstance(fault.at, PhaseTrigger):
-        same = replace(at, after=0.0) == replace(fault.at, after=0.0)
-        return at.after - fault.at.after if same and at.after > fault.at.after else None
-    return None
+    return _apart(at, fault.at) or None

@@ -99,6 +99,44 @@ def test_what_the_client_notices(given: dict[str, Any], by: str, times: Times) -
     told(cell(**given), "noticed", by, times)
 
 
+LONG = {"keepalive": {"idle": "90s", "interval": "20s", "count": 4}}
+MINUTE = {"phase": "blocked", "after": "60s"}
+
+
+@pytest.mark.parametrize(("produce", "times"), [
+    param([], (111.4, 115.6), id="none, so the last segment came with the phase"),
+    param([{"at": "10s"}], (121.3, 125.7), id="one at 10 s, 50 s before"),
+    param([{"at": "0s"}, {"at": "10s", "count": 3, "rate": 0.2}], (131.3, 135.7), id="the last"),
+    param([{"at": {"phase": "blocked", "after": "20s"}}], (131.3, 135.7), id="after the phase"),
+    param([{"at": {"event": "call", "after": "20s"}}], (131.3, 135.7), id="after the call"),
+    param([{"at": {"phase": "blocked", "after": "61s"}}], (111.4, 115.6), id="after the fault"),
+    param([{"at": {"event": "active"}}], (111.4, 115.6), id="because of the fault"),
+    param([{"at": {"from": "server", "label": "rst"}}], (111.4, 115.6), id="because of its harm"),
+])
+def test_what_comes_between_a_phase_and_its_fault_is_the_last_segment(
+    produce: list[Any], times: Times
+) -> None:
+    for pattern in ("brpop", "xreadgroup", "subscribe"):
+        soon = pattern == "subscribe" and produce[:1] == [{"at": "0s"}]
+        told(cell(MINUTE, produce=produce[1:] if soon else produce, pattern=pattern, **LONG),
+             "noticed", KEEPALIVE, times)
+
+
+@pytest.mark.parametrize(("given", "times"), [
+    param({"block": "9s", "produce": [{"at": "1s"}]}, (11.0, 11.5), id="a message within block"),
+    param({"read": "30s", "produce": [{"at": "1s"}]}, (11.0, 11.5), id="within the read timeout"),
+    param({"block": "9s", "produce": [{"at": "10s"}]}, None, id="nil comes first"),
+    param({"read": "9s", "produce": [{"at": "10s"}]}, None, id="the timeout comes first"),
+])
+def test_when_a_client_blocks_for_the_second_time(given: dict[str, Any], times: Times) -> None:
+    one = cell({"phase": "blocked", "nth": 2}, **given, **PROBES)
+    if times is not None:
+        told(one, "noticed", KEEPALIVE, times)
+    else:
+        assert one.forecasts == ()
+        assert "for the 2nd time does not follow" in one.unsaid[0]
+
+
 HEALED = [
     param({"lasts": "3s", **PROBES}, "nothing", None, id="the next probe gets through"),
     param({"lasts": "10500ms", **PROBES}, "", None, id="after the last probe: nobody knows"),
@@ -176,6 +214,9 @@ def test_what_the_application_sees_comes_after_the_librarys_own_repetitions() ->
           id="a packet"),
     param({"at": "0s"}, "may still be dialling", id="too early"),
     param({"at": "2s", "produce": [{"at": "2s"}]}, "a message may be on its way", id="a race"),
+    param({"at": MINUTE, "produce": [{"at": {"event": "got", "after": "3s"}}]},
+          "a message is pushed at 'got + 3 s', and whether that is before the fault",
+          id="a message of which nobody knows when it comes"),
     param({"at": "closing"}, "has already decided to close", id="closing"),
     param({"at": {"phase": "blocked", "after": "4s"}, "block": "3s"}, "has ended that call",
           id="the call is another by then"),
