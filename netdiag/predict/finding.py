@@ -166,7 +166,8 @@ class _Finding:
         worked = exactly(-self.cell.workload.work)  # it waits, or asks, when that is done
         if trigger.phase == "reply_delivered":
             return replace(found, start=moment, since=worked)
-        if not waits:
+        nth = trigger.nth
+        if not waits and self.calls.acks(calls=nth - 1, replies=nth - 1).talking:
             return replace(found, regime="request", start=either([before, moment]),
                            assumes=EARLY)
         return replace(found, since=gap, quiet=(gap - self.pace.acked).at_least(0.0), start=moment,

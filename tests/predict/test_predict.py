@@ -99,6 +99,17 @@ def test_what_the_client_notices(given: dict[str, Any], by: str, times: Times) -
     told(cell(**given), "noticed", by, times)
 
 
+def test_a_request_is_acknowledged_before_its_reply_by_a_server_that_does_not_delay() -> None:
+    """The call before had to wait, so the server has given up delaying (tcp_enter_quickack_mode);
+    the lost reply then carries no ACK, as a run in warp has shown."""
+    pair = [{"at": "2s", "count": 2}]
+    told(cell({"phase": "reply_in_flight", "nth": 2}, produce=pair, **PROBES), "noticed", KEEPALIVE,
+         (11.0, 11.5))
+    early = [{"at": "0s"}]
+    told(cell("reply_in_flight", produce=early, sysctls=FIVE, **PROBES), "noticed", RETRANSMISSION,
+         (13.2, 13.7))
+
+
 LONG = {"keepalive": {"idle": "90s", "interval": "20s", "count": 4}}
 MINUTE = {"phase": "blocked", "after": "60s"}
 
