@@ -177,7 +177,7 @@ def _cell(cell: CellAnalysis) -> CellView:
         timers=_timers(cell),
         fin_wait1=tuple(map(_fin_wait1, cell.fin_wait1)),
         zombies=tuple(plain(one.text) for one in cell.zombies),
-        messages=_messages(cell.messages),
+        messages=_messages(cell.messages, "seen" if cell.backlog is not None else "produced"),
         missing=_missing(cell.messages),
         packets=", ".join(f"{number} {plain(label)}" for label, number in cell.packets.items()),
         predicted=predicted_views(cell),
@@ -291,11 +291,13 @@ def _fin_wait1(held: FinWait1) -> str:
     )
 
 
-def _messages(messages: tuple[Message, ...]) -> str:
-    """`3 produced: 2 delivered, 1 taken by a zombie`; what nobody produced is no part of them."""
+def _messages(messages: tuple[Message, ...], how: str) -> str:
+    """`3 produced: 2 delivered, 1 taken by a zombie`; what nobody produced is no part of them. Of
+    a queue that others fill, what was `seen`.
+    """
     parts = [f"{number} {words}" for number, words in fates(messages)]
     made = sum(message.fate != "unexpected" for message in messages)
-    return f"{made} produced: {', '.join(parts)}" if parts else "none produced"
+    return f"{made} {how}: {', '.join(parts)}" if parts else f"none {how}"
 
 
 def _missing(messages: tuple[Message, ...]) -> tuple[MissingMessage, ...]:

@@ -228,6 +228,18 @@ def _status(err: BaseException) -> int | None:
 
 def _reason(err: BaseException) -> str:
     """The innermost sentence that an SDK's error carries, on one line."""
-    said = getattr(err, "explanation", None) or str(err) or type(err).__name__
+    said = getattr(err, "explanation", None) or _os_error(err) or str(err) or type(err).__name__
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     return "".join(c if c.isprintable() else " " for c in text)[:300]
+
+
+def _os_error(err: BaseException) -> str:
+    """What the kernel said, at the bottom of errors that were made of one another."""
+    said, seen = "", set()
+    cause: BaseException | None = err
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.strerror:
+            said = cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
 
 from netdiag.errors import LabError
+from netdiag.lab.docker.compose import command
 from netdiag.lab.docker.described import Attachment, Container
 from netdiag.lab.docker.engine import connect
 from netdiag.lab.docker.images import machines_mirror
@@ -26,6 +28,15 @@ def test_a_missing_engine_is_one_sentence(monkeypatch, tmp_path):
     with pytest.raises(LabError, match="no Docker engine answers") as refusal:
         connect()
     assert "\n" not in str(refusal.value)
+    assert "(No such file or directory)" in str(refusal.value)
+
+
+def test_a_missing_compose_command_is_one_sentence(monkeypatch):
+    command.cache_clear()
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(LabError, match="neither `docker compose` nor `docker-compose` is there"):
+        command()
+    command.cache_clear()
 
 
 def test_another_machines_engine_is_refused(monkeypatch):
