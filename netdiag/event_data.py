@@ -94,7 +94,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
     "make": {"number": _NUMBER, "service": _TEXT, "code": _NUMBER, "reason": _TEXT},
     "client_list": {"clients": _LIST},
     "refused": {"asked": _TEXT, "reason": _TEXT},
-    "backlog": {"length": _NUMBER, "key": _TEXT},
+    "backlog": {"length": _NUMBER, "key": _TEXT, "asked": _TEXT},
     "tape": {"dropped": _OBJECT},
     "crash": {"code": _or_null(_NUMBER)},
     "garbage": {"text": _TEXT, "why": _TEXT},

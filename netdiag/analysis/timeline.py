@@ -264,7 +264,7 @@ _TELL: Final[dict[tuple[str, str], Callable[[dict[str, Any], str], Told]]] = {
     ("app", "docker"): _docker,
     ("app", "backlog"): lambda data, _: (
         f"{data.get('length')} in the queue {data.get('key')}",
-        "LLEN",
+        str(data.get("asked", "LLEN")),
         1,
     ),
     ("app", "refused"): lambda data, _: (

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from netdiag.analysis.handed import SOON
 from netdiag.analysis.model import Backlog
 from netdiag.analysis.ways import PLACES, Way, Ways, listed, ways_of
 from netdiag.tcp.tasks import name_of, token_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HELD: Final = "unacked"
 """Where Celery's transport keeps what a worker has received and not acknowledged yet."""
+_PRIORITY: Final = b"\x06\x16"
 _RECENT: Final = 1000  # frames
 _AT_THE_EDGES: Final = 2  # elements that are taken while the server answers
 
@@ -33,10 +35,16 @@ def elements(replies: Sequence[Reply], key: str) -> Iterator[tuple[Reply, bytes]
     """The replies that carry an element of this queue, in the order of their leaving."""
     for reply in sorted(replies, key=lambda one: one.left):
         value = reply.value
-        if isinstance(value, tuple) and len(value) > 1 and value[0] == key.encode():
+        if isinstance(value, tuple) and len(value) > 1 and _of(key, value[0]):
             last = value[1]
             if isinstance(last, bytes):
                 yield reply, last
+
+
+def _of(key: str, name: object) -> bool:
+    """Whether a list is this queue, or one of its priorities as Celery's transport names them."""
+    own = key.encode()
+    return isinstance(name, bytes) and (name == own or name.startswith(own + _PRIORITY))
 
 
 def read(wire: WireLog, key: str) -> None:
@@ -66,7 +74,7 @@ def watched(moments: Moments, replies: Sequence[Reply], key: str) -> Ways:
     """The ways of all that was taken from the queue, or lay in it at the end."""
     own = ways_of(moments, replies, requests=False)
     ways = {way.id: way for way in own.ways}
-    popped = list(elements(replies, key))
+    popped = [one for one in elements(replies, key) if not _under_way(one[0], moments.end)]
     came = _coming(moments, [reply.left for reply, _ in popped])
     for (reply, element), since in zip(popped, came, strict=True):
         name = name_of(element)
@@ -83,6 +91,13 @@ def watched(moments: Moments, replies: Sequence[Reply], key: str) -> Ways:
         if name in ways:  # else another worker's, which took it over no cable
             ways[name].held = True
     return replace(own, ways=tuple(ways.values()))
+
+
+def _under_way(reply: Reply, end: int) -> bool:
+    """Whether the cell ended before anybody could have shown that it read this: of a traffic that
+    goes on and on, the last one always is.
+    """
+    return reply.followed is None and end - reply.left < SOON
 
 
 def _coming(moments: Moments, popped: list[int]) -> list[int]:

@@ -25,6 +25,7 @@ from netdiag.run.requeue import Requeue
 from netdiag.run.server import ServerSide
 from netdiag.run.strand import Strand
 from netdiag.run.watch import BacklogWatch, Pace, ServerWatch
+from netdiag.servers.queues import QUEUES, words
 from netdiag.units import SECOND
 
 if TYPE_CHECKING:
@@ -215,8 +216,10 @@ class CellRun:
             others=others,
         )
         self._producer.prepare()
-        if others:
-            self._backlog = BacklogWatch(watching, self._recorder, workload.key)
+        length = QUEUES[workload.pattern].length if others else None
+        if length is not None:
+            ask = words(length, **workload.names)
+            self._backlog = BacklogWatch(watching, self._recorder, key=workload.key, ask=ask)
         if workload.reaper is not None and "processing" in workload.own_settings:
             Requeue(self._producing, self._loop, self._recorder, names=workload.names).every(
                 workload.reaper

@@ -21,7 +21,7 @@ from netdiag.tcp.resp import ErrorReply
 from netdiag.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from socket import socket
 
     from netdiag.recording import Json
@@ -252,20 +252,25 @@ class ServerWatch:
 class BacklogWatch:
     """How many messages wait in a queue that others fill and empty, recorded on change."""
 
-    def __init__(self, admin: Admin, recorder: Recorder, key: str) -> None:
+    def __init__(
+        self, admin: Admin, recorder: Recorder, *, key: str, ask: Sequence[str]
+    ) -> None:
+        """`ask`: the command that says how long the queue `key` is."""
         self._admin = admin
         self._recorder = recorder
         self._key = key
+        self._words = ask
         self._last: int | None = None
 
     def look(self) -> None:
         """Ask now."""
-        self._admin.ask(self._answer, "LLEN", self._key)
+        self._admin.ask(self._answer, *self._words)
 
     def _answer(self, answer: Answer) -> None:
         if isinstance(answer, int) and answer != self._last:
             self._last = answer
-            self._recorder.note("server.app", "backlog", length=answer, key=self._key)
+            asked = self._words[0]
+            self._recorder.note("server.app", "backlog", length=answer, key=self._key, asked=asked)
 
 
 class SleepWatch:

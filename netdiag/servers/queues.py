@@ -63,22 +63,26 @@ def _last_delivered(groups: Answer, name: str) -> str | None:
 class Queue:
     """One pattern's way. push: None when the client makes the messages itself; places: name ->
     the command that lists it; read: the answers and the workload's names -> messages by place, or
-    Refused.
+    Refused; length: the command that says how many wait, where what is taken is gone.
     """
 
     push: str | None
     places: Mapping[str, str] = field(default_factory=dict)
     prepare: str | None = None
     read: Callable[[Mapping[str, Answer], Mapping[str, str]], Left] = _plain
+    length: str | None = None
 
 
 _NO_GROUP: Final = "NOGROUP"
 _LIST: Final = {"ids": "LRANGE {key} 0 -1"}
+_MANY: Final = "LLEN {key}"
 QUEUES: Final[Mapping[str, Queue]] = {
-    "brpop": Queue("LPUSH {key} {id}", _LIST),
-    "blpop": Queue("RPUSH {key} {id}", _LIST),
-    "bzpopmin": Queue("ZADD {key} {number} {id}", {"ids": "ZRANGE {key} 0 -1"}),
-    "blmove": Queue("LPUSH {key} {id}", {**_LIST, "processing": "LRANGE {processing} 0 -1"}),
+    "brpop": Queue("LPUSH {key} {id}", _LIST, length=_MANY),
+    "blpop": Queue("RPUSH {key} {id}", _LIST, length=_MANY),
+    "bzpopmin": Queue("ZADD {key} {number} {id}", {"ids": "ZRANGE {key} 0 -1"},
+                      length="ZCARD {key}"),
+    "blmove": Queue("LPUSH {key} {id}", {**_LIST, "processing": "LRANGE {processing} 0 -1"},
+                    length=_MANY),
     "xreadgroup": Queue(
         "XADD {key} * message {id}",
         {
@@ -104,12 +108,12 @@ _ALL: Final = (" 0 -1", " 0 9999")
 def watched(queue: Queue) -> Queue:
     """The queue where others' programs fill and empty it: its elements are called as they call
     them, and what Celery's transport keeps for a worker that has not acknowledged it is a place,
-    too. Of a long queue only its beginning is listed.
+    too. Of a long queue only its beginning is listed, and nothing is made ready: it is theirs.
     """
     if queue.read is not _plain or not queue.places:
-        return queue
+        return replace(queue, prepare=None)
     places = {name: template.replace(*_ALL) for name, template in queue.places.items()}
-    return replace(queue, places={**places, HELD: f"HVALS {HELD}"}, read=_named)
+    return replace(queue, places={**places, HELD: f"HVALS {HELD}"}, read=_named, prepare=None)
 
 
 def _named(answers: Mapping[str, Answer], _: Mapping[str, str]) -> Left:

@@ -87,6 +87,20 @@ def test_what_lies_in_the_queue_at_the_end_is_stuck_and_what_is_unacknowledged_i
     assert set(told) == {"add[a]", "add[b]"}, "another worker's are none of ours"
 
 
+def test_celerys_priorities_are_the_same_queue():
+    low = popped(1, "a", followed=2)
+    low.value = (b"celery\x06\x163", low.value[1])
+    other = popped(1, "b", followed=2)
+    other.value = (b"celeryev", other.value[1])
+    assert set(fates([low, other])) == {"add[a]"}
+
+
+def test_what_leaves_the_server_as_the_cell_ends_is_nobodys_concern():
+    """Others' traffic goes on and on, so something always does."""
+    assert set(fates([popped(1, "a", followed=2), popped(30.05, "b")])) == {"add[a]"}
+    assert set(fates([popped(30.05, "b", followed=30.08)])) == {"add[b]"}
+
+
 CUT = cut(2, 12)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 import time
@@ -48,7 +49,8 @@ def listing() -> str:
     Nothing that counts or that comes and goes by itself.
     """
     asked = {
-        "links": "ip -o link | sed -E 's/^[0-9]+: //; s/ (state|qlen|qdisc) .*//' | sort",
+        "links": "ip -o link | sed -E 's/^[0-9]+: //; s/ (state|qlen|qdisc) .*//; "
+                 "s/NO-CARRIER,|,LOWER_UP//g' | sort",
         "addresses": "ip -o address | sed -E 's/^[0-9]+: //; s/ tentative//; s/ *valid_lft .*//'"
                      " | sort",
         "ports": "bridge link | sed -E 's/^[0-9]+: //' | sort",
@@ -63,6 +65,19 @@ def listing() -> str:
     }
     journals = sorted(path.name for path in HOME.glob("*")) if HOME.is_dir() else []
     return "\n".join(f"{name}:\n{text}" for name, text in told.items()) + f"journals: {journals}"
+
+
+def unchanged(before: str) -> bool:
+    """Whether the machine is as it was, soon: the kernel takes namespaces away in its own time.
+    Shows what is not.
+    """
+    limit = time.monotonic() + 60
+    while (now := listing()) != before:
+        if time.monotonic() > limit:
+            print(*difflib.unified_diff(before.splitlines(), now.splitlines(), n=0), sep="\n")
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def wait_for_journal(known: set[str]) -> Path:

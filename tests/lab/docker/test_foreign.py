@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.docker.machine import engine_or_skip, listing
-from tests.run.running import Home, until
+from tests.lab.docker.machine import engine_or_skip, listing, unchanged
+from tests.run.running import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,4 +121,4 @@ def test_its_worker_is_cut_from_redis_and_consumes_again(team: Home) -> None:
     assert fates.count("late") >= full["most"] / 2, "they waited in the queue"
     assert all(one["id"].startswith("app.jobs.mail.receipt[") for one in cell["messages"])
     assert (team.root / "others/docker-compose.yml").read_bytes() == compose
-    assert until(lambda: listing() == before, 60)
+    assert unchanged(before)

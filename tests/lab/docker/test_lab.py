@@ -19,7 +19,7 @@ from netdiag.lab.docker.compose import command
 from netdiag.lab.offload import switched_on
 from netdiag.process import CLONE_NEWNET, setns
 from netdiag.scenario.shelf import compose_shelf
-from tests.lab.docker.machine import engine_or_skip, listing, wait_for_journal
+from tests.lab.docker.machine import engine_or_skip, listing, unchanged, wait_for_journal
 from tests.run.running import Home, until
 
 VERBS = """
@@ -55,11 +55,6 @@ TWICE = SHORT + "matrix: {client.settings.retry: [0, 1]}\n"
 @pytest.fixture
 def home(tmp_path) -> Home:
     return Home(tmp_path)
-
-
-def unchanged(before: str) -> bool:
-    """Whether the machine is as it was, soon: the kernel takes namespaces away in its own time."""
-    return until(lambda: listing() == before, 60)
 
 
 def run(home: Home, text: str, *arguments: str) -> dict[str, dict]:
@@ -260,11 +255,11 @@ client: {kind: service}
 workload:
   key: jobs
   produce:
-    - {at: {event: healed, after: 1s}, count: 2, rate: 1/s, by: {service: shell, run:
+    - {at: {event: healed, after: 1s}, count: 9, rate: 1/s, by: {service: shell, run:
        'redis-cli -h the-broker -p 6400 -a s3cret LPUSH jobs task-$$'}}
 faults: [{name: cut, at: blocked, do: blackhole, for: 7s}]
-expect: {recovered_within: 10s}
-duration: 15s
+expect: {recovered_within: 14s}
+duration: 22s
 """
 
 
