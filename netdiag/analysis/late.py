@@ -22,12 +22,17 @@ def received_late(
     """`received by a 7.00 s after its pushing; it waited in the queue for 6.50 s`; `replies` are
     those to the client that had it last, `place` is where a message waits at the server.
     """
-    who = f" by {way.got[-1].who}" if way.got[-1].who else ""
-    told = f"received{who} {_seconds(way)} s after its pushing"
+    told = received_after(way)
     if way.requeued:
         return f"{told}; it was given back at {moments.since(way.requeued[0].t):+.3f} s"
     why = _longest(way, replies, f"it waited {place}")
     return f"{told}{f'; {why}' if why else ''}"
+
+
+def received_after(way: Way) -> str:
+    """`received by a 7.00 s after its pushing`."""
+    who = f" by {way.got[-1].who}" if way.got[-1].who else ""
+    return f"received{who} {_seconds(way)} s after its pushing"
 
 
 def answered_late(way: Way) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from netdiag.analysis import service
 from netdiag.analysis.handed import SOON, Handed
-from netdiag.analysis.late import answered_late, received_late
+from netdiag.analysis.late import answered_late, received_after, received_late
 from netdiag.analysis.model import Message
 from netdiag.analysis.moments import halted
 from netdiag.analysis.watched import watched
@@ -151,7 +151,20 @@ class _Story:
             return "late", f"{answered_late(way)}{owed}"
         to_it = [one for one in way.replies if self.handed.consumers.who(one.client) == got.who]
         place = "in the queue" if self.pattern.keeps else "at the server"
+        first = way.replies[0] if way.replies else None
+        last = next((one for one in reversed(to_it) if one.left <= got.t), None)
+        if self.pattern.acknowledges and first and last and first.left < last.left:
+            return "late", f"{received_after(way)}; {self._twice(first, last)}{owed}"
         return "late", f"{received_late(way, self.moments, to_it, place=place)}{owed}"
+
+    def _twice(self, first: Reply, last: Reply) -> str:
+        """What the server kept until it was acknowledged, and gave to somebody once more."""
+        popped, who = self.handed.popped(first), self.handed.consumers.called(last.client)
+        again = f"given out again {self.at(last.left)} for {who}"
+        if first.arrived is not None and first.arrived <= last.left:
+            return f"{popped}; {self.handed.where(first)}; {again}"
+        sent = "once" if first.sent < 2 else f"{first.sent} times"
+        return f"{popped}; its reply, sent {sent}, had not arrived when it was {again}"
 
     def stuck(self, way: Way) -> Told | None:
         if not way.places:

@@ -168,6 +168,14 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
           "its acknowledgement never came, so it is in the processing list", id="lost its ACK"),
     param("blmove", [*push(1), event(5, "netdiag", "requeue", "ok", id="m1"), *done(5.1), left()],
           [], [cut(0, None)], "late", "it was given back at +5.000 s", id="a reaper mends it"),
+    param("xreadgroup", [*push(1), *done(11.1), left()],
+          [reply(1.5, sent=8, taken=7, arrived=15), reply(11, arrived=11.01)], [cut(0, 10)], "late",
+          "popped at +1.500 s for client 10.0.0.1:40000; its reply, sent 8 times, had not arrived "
+          "when it was given out again at +11.000 s for client 10.0.0.1:40000", id="claimed"),
+    param("xreadgroup", [*push(1), *done(11.1), left()],
+          [reply(1.5, arrived=1.6), reply(11, arrived=11.01)], [cut(0, 10)], "late",
+          "reached the client's host at +1.600 s, but no consumer read it; given out again at "
+          "+11.000 s", id="claimed from one that never read it"),
     param("blmove", [*push(1), *done(1.1), event(5, "netdiag", "requeue", "ok", id="m1"),
                      *done(5.1), left()],
           [], [], "duplicated", "given back at +5.000 s", id="done, not acknowledged, done again"),
