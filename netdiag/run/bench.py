@@ -25,6 +25,7 @@ from netdiag.clients.apart import version_in
 from netdiag.clients.start import client_main, kind_of, library_version
 from netdiag.clients.task import workload_json
 from netdiag.errors import LabError
+from netdiag.faults import EventTrigger, StateTrigger
 from netdiag.lab import CLIENT, SERVER, Lab
 from netdiag.process import Child, fork
 from netdiag.run.last_words import server_ended
@@ -119,6 +120,15 @@ class Bench:
     def carried(self) -> frozenset[str]:
         """The faults that this client's packets and events start."""
         return frozenset(fault.name for fault in self.cell.faults if self._carries(fault))
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The events for which triggers wait at this client's cable."""
+        own = [fault for fault in self.cell.faults if fault.name in self.carried]
+        triggers = [*(fault.at for fault in own), *(fault.heal for fault in own),
+                    *(entry.at for entry in self.cell.workload.produce)]
+        heard = EventTrigger, StateTrigger
+        return frozenset(one.event for one in triggers if isinstance(one, heard))
 
     def _carries(self, fault: Fault) -> bool:
         """There is one server, so what happens to it happens once: without a client's name it is

@@ -86,6 +86,7 @@ class Strand:
         self._recorder, self._shared = recorders
         self._ear = ear
         self._hosts = HostFaults(bench.cell.faults, engine)
+        self._awaited = bench.awaited
         self._worked = False
         self._spoke = 0
         self._looking = False
@@ -106,7 +107,7 @@ class Strand:
         """A socket has a new state: tell the cable's triggers. One of the server's that ended is
         news to its application, or about to be.
         """
-        self._tell_cable({"event": f"{SIDE_NAMES[side]} {state}"})
+        self._tell_event(f"{SIDE_NAMES[side]} {state}")
         if state == GONE and side == SERVER:
             self._ear.changed()
 
@@ -147,7 +148,7 @@ class Strand:
         its own.
         """
         if fault not in self._bench.carried:
-            self._tell_cable({"event": edge, "fault": fault})
+            self._tell_event(edge, fault=fault)
 
     def renewed(self, side: Side) -> None:
         """That host has begun anew, with a kernel's memory that knows no socket."""
@@ -181,7 +182,7 @@ class Strand:
     def _heard(self, what: str) -> None:
         """The client said something: tell the cable's triggers; see soon where it sleeps."""
         self._worked = self._worked or what in _WORK
-        self._tell_cable({"event": what})
+        self._tell_event(what)
         self._spoke = time.monotonic_ns()
         if not self._looking:
             self._looking = True
@@ -233,6 +234,11 @@ class Strand:
     def _tell_cable(self, order: dict[str, object]) -> None:
         if self._cable.poll() is None:
             self._orders.give(order)
+
+    def _tell_event(self, name: str, **of: object) -> None:
+        """Tell the cable of an event, if a trigger there may wait for it."""
+        if name in self._awaited:
+            self._tell_cable({"event": name, **of})
 
     def _from_cable(self) -> None:
         while True:
