@@ -45,7 +45,7 @@ class Journal:
         """
         found: list[Change] = []
         for line in self.path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
                 if row == _ANEW:
                     found = []

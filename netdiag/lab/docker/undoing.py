@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 
 _NO_LINK: Final = (errno.ENODEV, errno.ENXIO)
+_KINDS: Final[dict[str, type]] = {
+    "pid": int, "space": int, "index": int, "bridge": int, "interface": str, "name": str,
+    "address": str, "mac": str, "key": str, "value": str, "container": str, "network": str,
+    "on": list, "aliases": list,
+}  # fmt: skip
 _ABOUT: Final = ("container", "network", "pid", "interface", "name", "address", "key")
 
 
@@ -79,6 +84,9 @@ def _undo(change: Change, engine: Engine) -> bool:
     undo = UNDO.get(str(change.get("undo")))
     if undo is None:
         raise LabError("this netdiag does not know such a change")
+    damaged = [name for name, kind in _KINDS.items() if type(change.get(name, kind())) is not kind]
+    if damaged:
+        raise LabError(f"its line in the journal is damaged at {', '.join(map(repr, damaged))}")
     try:
         undo(change, engine)
     except (GoneError, FileNotFoundError, ProcessLookupError):

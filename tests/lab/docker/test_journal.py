@@ -8,6 +8,8 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyroute2.netlink.exceptions import NetlinkError
 
 from netdiag.cli.clean import command as clean
@@ -83,15 +85,18 @@ def test_what_cannot_be_undone_keeps_nothing_else_from_being_undone(tmp_path, mo
     journal.note({"undo": "sysctl", "pid": 0, "space": 0, "key": "net.x", "value": "1"})
     journal.note({"undo": "nobody knows"})
     journal.note({"undo": "bridge"})
+    journal.note({"undo": "sysctl", "pid": [], "space": 0, "key": {}, "value": "1"})
     undoing.before("bridge", None, index=2)
     told = play_back(journal, engine=None)
     assert told.count == 2, "neither what has gone nor what was refused"
     assert [one.partition("undone: ")[2] for one in told.refused] == [
+        "its line in the journal is damaged at 'pid', 'key'",
         "its line in the journal lacks 'index'",
         "this netdiag does not know such a change",
     ]
     assert undone == [2, 1]
-    assert [one["undo"] for one in journal.changes()] == ["bridge", "nobody knows"]
+    assert [one["undo"] for one in journal.changes()] == [
+        "sysctl", "bridge", "nobody knows"]
 
 
 class Refusal(Exception):
@@ -187,3 +192,29 @@ def test_a_refusal_of_the_kernel_is_the_same_as_any_other(monkeypatch, number):
 def test_on_a_stack_of_our_own_nothing_is_written_down(tmp_path):
     Undoing(None).before("bridge", None, index=1)
     assert list(tmp_path.iterdir()) == []
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner,
+                                                               max_size=2), max_leaves=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(undo=st.sampled_from([*UNDO, "x"]) | json_values, data=st.data())
+def test_a_damaged_line_is_refused_or_about_nothing(tmp_path, undo, data) -> None:
+    """Any JSON where a change should be: nothing is raised, nothing of this machine is touched."""
+    names = ("pid", "space", "interface", "on", "name", "index", "address", "mac", "key", "value",
+             "bridge")
+    change = {"undo": undo, "container": 5, "network": None, "pid": -1, "space": -1, "index": -1,
+              "name": "netdiag-none"}
+    for name in data.draw(st.sets(st.sampled_from(names))):
+        wrong = data.draw(json_values.filter(lambda value: not isinstance(value, int | str)))
+        change[name] = wrong
+    journal = begin(tmp_path)
+    try:
+        journal.note(change)
+        play_back(journal, engine=None)
+        journal.keep([])
+    finally:
+        journal.end()
