@@ -8,7 +8,7 @@ import pytest
 from pytest import param
 
 from netdiag.analysis.findings import find
-from netdiag.analysis.findings.forgotten import known_limit
+from netdiag.analysis.findings.eviction import known_limit
 from netdiag.tcp.facts import ConnectionFacts, Ending
 from netdiag.tcp.labels import Label
 from tests.analysis.captured import (

@@ -7,6 +7,8 @@ timers     the kernel's RTO and death, from a row of retransmissions
 silence    answers that do not come
 opening    connections that never came to be
 forgotten  connections that one side has forgotten
+eviction   connections that something between has forgotten
+zombie     consumers that wait in vain
 across     what shows over many connections only
 """
 

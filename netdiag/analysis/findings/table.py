@@ -13,7 +13,8 @@ from netdiag.analysis.findings.across import (
     read_timeout_below_block,
     reconnect_storm,
 )
-from netdiag.analysis.findings.forgotten import half_open, middlebox_eviction, zombie_consumer
+from netdiag.analysis.findings.eviction import middlebox_eviction
+from netdiag.analysis.findings.forgotten import half_open
 from netdiag.analysis.findings.model import Harm, Rule
 from netdiag.analysis.findings.opening import refused, syn_black_hole
 from netdiag.analysis.findings.silence import (
@@ -22,6 +23,7 @@ from netdiag.analysis.findings.silence import (
     frozen_peer,
     slow_reader,
 )
+from netdiag.analysis.findings.zombie import zombie_consumer
 
 RULES: Final = (
     Rule(
