@@ -87,10 +87,32 @@ def _times(cell: Cell, file: CellFile) -> Found:
             yield wait.path, f"the cell lasts {format_duration(cell.duration)}, so " \
                              f"{wait.trigger} never comes; write an earlier time or a longer " \
                              "duration"
+    for number, fault in enumerate(cell.faults):
+        begins, heals = fault.at, fault.heal
+        if isinstance(begins, TimeTrigger) and isinstance(heals, TimeTrigger) \
+                and heals.time <= begins.time:
+            yield ("faults", str(number), "heal"), \
+                f"the fault begins at {begins}, so at {heals} there is nothing to heal; write a " \
+                "later time, or 'for'"
+
+
+def _beginning(cell: Cell) -> set[str]:
+    """The faults that can begin: those that wait for one another in a circle cannot."""
+    names = {fault.name for fault in cell.faults}
+    found: set[str] = set()
+    while True:
+        more = {fault.name for fault in cell.faults
+                if not isinstance(fault.at, EventTrigger) or fault.at.event not in FAULT_EVENTS
+                or fault.at.fault not in {None, *names}  # a mistake of its own
+                or found & ({fault.at.fault} if fault.at.fault else names - {fault.name})}
+        if more <= found:
+            return found
+        found |= more
 
 
 def _events(cell: Cell, file: CellFile) -> Found:
     names = tuple(fault.name for fault in cell.faults)
+    begin = _beginning(cell)
     for wait in _waits(cell):
         trigger, (own, events) = wait.trigger, wait.own
         if not isinstance(trigger, EventTrigger) or trigger.event not in FAULT_EVENTS:
@@ -100,7 +122,7 @@ def _events(cell: Cell, file: CellFile) -> Found:
                                          f"{did_you_mean(trigger.fault, names)}"
             continue
         meant = [fault for fault in cell.faults if trigger.fault in (None, fault.name)
-                 and not (fault.name == own and trigger.event in events)]
+                 and fault.name in begin and not (fault.name == own and trigger.event in events)]
         if not meant:
             yield wait.path, f"no other fault can be {trigger.event} first; name another event"
         elif trigger.event == "healed" and not any(fault.heals for fault in meant):
