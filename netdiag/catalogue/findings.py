@@ -19,6 +19,7 @@ FINDINGS: Final = (
     "refused",
     "read-timeout-below-block",
     "keepalive-too-slow",
+    "outage",
     "fin-wait-1-leftover",
     "capture-loss",
 )

@@ -169,15 +169,29 @@ def _outside(capture: CaptureFacts) -> tuple[str, ...]:
 
 def _one_sided(capture: CaptureFacts) -> tuple[str, ...]:
     """What a capture of one direction means, once for all its connections."""
-    ones = [one for one in capture.connections if one.one_sided >= 0]
-    if not ones:
-        return ()
-    numbers = _numbers([one.number for one in ones])
-    noun = "connection was" if len(ones) == 1 else "connections were"
-    return (
-        f"{len(ones)} {noun} captured in one direction only ({numbers}): answers cannot be seen, "
-        "so no finding rests on their absence; capture at a point that both directions pass",
-    )
+    ones = [one.number for one in capture.connections if one.one_sided >= 0]
+    unclear = [one.number for one in capture.connections if _unclear(one)]
+    told: tuple[str, ...] = ()
+    if ones:
+        noun = "connection was" if len(ones) == 1 else "connections were"
+        told = (
+            f"{len(ones)} {noun} captured in one direction only ({_numbers(ones)}): answers cannot "
+            "be seen, so no finding rests on their absence; capture at a point that both "
+            "directions pass",
+        )
+    if unclear:
+        told += (
+            f"of {count(len(unclear), 'connection')} ({_numbers(unclear)}) only one side was "
+            "captured: whether the other is silent, or the capture shows one direction only, "
+            "cannot be told from it",
+        )
+    return told
+
+
+def _unclear(one: ConnectionFacts) -> bool:
+    """Whether nothing of a side was captured, though both had talked before."""
+    unseen = not (one.client.frames and one.server.frames)
+    return unseen and one.one_sided < 0 and one.opening is Opening.MID_STREAM
 
 
 def _harms(findings: Sequence[Finding]) -> str:

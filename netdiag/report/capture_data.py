@@ -38,6 +38,7 @@ from netdiag.tcp.facts import (
     Chain,
     ConnectionFacts,
     Drops,
+    Outage,
     Outstanding,
     Probes,
     Row,
@@ -114,8 +115,8 @@ def _shape(kind: type) -> _Shape:
 _FACTS: Final = {
     kind: _shape(kind)
     for kind in (
-        Application, Chain, ConnectionFacts, Drops, Outstanding, Probes, Row, SideFacts, Silence,
-        Totals,
+        Application, Chain, ConnectionFacts, Drops, Outage, Outstanding, Probes, Row, SideFacts,
+        Silence, Totals,
     )
 }  # fmt: skip
 

@@ -115,7 +115,8 @@ def _facts(capture: CaptureFacts, one: ConnectionFacts) -> list[tuple[str, str]]
 def _silence(one: ConnectionFacts) -> str:
     silence = one.silence
     assert silence is not None
-    answer = (
+    again = f"asked again {count(silence.asked_again, 'time')}, " if silence.asked_again else ""
+    answer = again + (
         f"answered after {span(silence.answer_ns / SECOND)} by {_label(silence.answer_label)}"
         if silence.answer_frame and silence.answer_label is not None
         else "never answered"
@@ -154,7 +155,7 @@ def _resent(side: SideFacts) -> str:
         if side.count(label)
     ]
     if side.spurious:
-        parts.append(f"{side.spurious} of them not needed")
+        parts.append(f"{side.spurious} of them although the peer had it")
     return ", ".join(parts) or "-"
 
 
@@ -269,7 +270,7 @@ def _flow_row(connection: ConnectionFacts, row: Row) -> FlowRow:
 _PLURALS: Final = {"copy": "copies", "fin": "FINs"}
 _MARKS: Final = {
     ORIGINAL_ROW: "sent again below",
-    SPURIOUS_ROW: "was not needed",
+    SPURIOUS_ROW: "the peer had it already",
     ANSWERED_ROW: "answered",
-    DSACK_ROW: "says that a retransmission was not needed",
+    DSACK_ROW: "says that it had a retransmission already",
 }

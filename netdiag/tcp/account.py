@@ -11,7 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.book import (
+    ANSWER_TSVAL,
     CAUSE_BASE,
+    CHAIN_LASTS,
+    CHAIN_UNA,
     COMPLETED,
     DATA_FRAME,
     DATA_NS,
@@ -33,10 +36,12 @@ from netdiag.tcp.book import (
     SIDE_LAST_FRAME,
     SIDE_LAST_LABEL,
     SIDE_LAST_NS,
+    SILENCE_AGAIN,
     SILENCE_ANSWER,
     SILENCE_ANSWER_LABEL,
     SILENCE_ANSWER_NS,
     SILENCE_BEGAN,
+    SILENCE_END,
     SILENCE_FROM,
     SILENCE_LABEL,
     SILENCE_NS,
@@ -54,6 +59,7 @@ from netdiag.tcp.endings import end
 from netdiag.tcp.episodes import (
     UNDECIDED,
     acked,
+    healed,
     probe,
     probe_answered,
     resent,
@@ -62,6 +68,7 @@ from netdiag.tcp.episodes import (
 from netdiag.tcp.fields import (
     CAUSE,
     DSACK,
+    HALF,
     ISN_KNOWN,
     LAST_DATA_NS,
     MASK,
@@ -72,7 +79,7 @@ from netdiag.tcp.fields import (
     UNA,
     WINDOW,
 )
-from netdiag.tcp.labels import Label
+from netdiag.tcp.labels import RETRANSMISSIONS, Label
 from netdiag.tcp.rows import BREAKS_SILENCE_ROW, DSACK_ROW, add_row
 
 if TYPE_CHECKING:
@@ -87,8 +94,15 @@ CHALLENGE_ACK: Final = int(Label.CHALLENGE_ACK)
 KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
 ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
 SYN_ACK: Final = int(Label.SYN_ACK)
+KEEPALIVE_ANSWER: Final = int(Label.KEEPALIVE_ANSWER)
+ZERO_WINDOW_ANSWER: Final = int(Label.ZERO_WINDOW_ANSWER)
 OUT_OF_ORDER: Final = int(Label.OUT_OF_ORDER)
 BORING: Final = (ACK, DATA)
+PROBES: Final = (KEEPALIVE_PROBE, ZERO_WINDOW_PROBE)
+ASKED_AGAIN: Final = (*PROBES, *sorted(int(label) for label in RETRANSMISSIONS))
+FOR_A_WORD: Final = 1  # of SILENCE_WAITS
+FOR_ITS_ACK: Final = 2
+SYN_OR_FIN: Final = 3
 FIN_FLAG: Final = 1
 NOTABLE_SILENCE: Final = 1_000_000_000  # ns; what breaks a longer one has a row
 
@@ -119,22 +133,21 @@ def account(
         _payload(state, book, own, side, number, t_ns, seq, length)
     last = book[LAST_NS]
     if last and t_ns - last > book[SILENCE_NS]:
-        _silence(book, side, number, t_ns, label)
+        _silence(book, side, number, t_ns, label, seq, flags, length)
         if t_ns - last >= NOTABLE_SILENCE:
             marks = BREAKS_SILENCE_ROW
-    elif book[SILENCE_WAITS] and book[SILENCE_SIDE] != side:
-        book[SILENCE_WAITS] = 0
-        book[SILENCE_ANSWER] = number
-        book[SILENCE_ANSWER_LABEL] = label
-        book[SILENCE_ANSWER_NS] = t_ns - book[SILENCE_ANSWER_NS]
+    elif book[SILENCE_WAITS]:
+        _after_silence(state, book, side, number, t_ns, label)
     if label != RST:
         if book[peer + PROBE_WAITS]:
-            probe_answered(book, rows, peer)
+            probe_answered(state, book, rows, peer, number, t_ns)
         tracked = SIDE if side else 0
         una = state[SIDE - tracked + UNA]
         if una != book[peer + UNA_SEEN]:
             if book[peer + LATE_OPEN] == UNDECIDED:
                 acked(book, rows, peer, una, tsecr)
+            if book[peer + CHAIN_LASTS] and una != book[peer + CHAIN_UNA]:
+                healed(book, peer, number, t_ns)
             book[peer + UNA_SEEN] = una
             book[peer + UNA_NS] = t_ns
         closed = state[tracked + WINDOW] == 0
@@ -152,7 +165,7 @@ def account(
         )  # fmt: skip
         _special(
             state, book, rows, rows_used, conn, side, number, t_ns, label, seq, flags, length,
-            tsval, row,
+            tsval, tsecr, row,
         )  # fmt: skip
     book[LAST_NS] = t_ns
     book[own + SIDE_LAST_NS] = t_ns
@@ -196,16 +209,54 @@ def _payload(
         book[own + FULL] += 1
 
 
-def _silence(book: MutableSequence[int], side: int, number: int, t_ns: int, label: int) -> None:
+def _silence(
+    book: MutableSequence[int],
+    side: int,
+    number: int,
+    t_ns: int,
+    label: int,
+    seq: int,
+    flags: int,
+    length: int,
+) -> None:
+    """The longest so far has ended."""
+    takes = length + (flags & SYN_OR_FIN != 0) if label not in PROBES else 0
     book[SILENCE_NS] = t_ns - book[LAST_NS]
     book[SILENCE_FROM] = last_frame(book)
     book[SILENCE_TO] = number
     book[SILENCE_BEGAN] = book[LAST_NS]
     book[SILENCE_LABEL] = label
     book[SILENCE_SIDE] = side
-    book[SILENCE_WAITS] = 1
+    book[SILENCE_WAITS] = FOR_ITS_ACK if takes else FOR_A_WORD
+    book[SILENCE_END] = (seq + takes) & MASK
+    book[SILENCE_AGAIN] = 0
     book[SILENCE_ANSWER] = 0
     book[SILENCE_ANSWER_NS] = t_ns
+
+
+def _after_silence(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    side: int,
+    number: int,
+    t_ns: int,
+    label: int,
+) -> None:
+    """An answer is what acknowledges the bytes that broke the silence; to others, the next word."""
+    if book[SILENCE_SIDE] == side:
+        if label in ASKED_AGAIN:
+            book[SILENCE_AGAIN] += 1
+        return
+    if t_ns < book[SILENCE_ANSWER_NS]:
+        return
+    una = state[(0 if side else SIDE) + UNA]
+    covers = (una - book[SILENCE_END]) & MASK < HALF
+    if book[SILENCE_WAITS] == FOR_ITS_ACK and label != RST and not covers:
+        return
+    book[SILENCE_WAITS] = 0
+    book[SILENCE_ANSWER] = number
+    book[SILENCE_ANSWER_LABEL] = label
+    book[SILENCE_ANSWER_NS] = t_ns - book[SILENCE_ANSWER_NS]
 
 
 def last_frame(book: Sequence[int]) -> int:
@@ -237,6 +288,7 @@ def _special(
     flags: int,
     length: int,
     tsval: int,
+    tsecr: int,
     row: int,
 ) -> None:
     """What is neither a plain ACK nor new data."""
@@ -251,6 +303,8 @@ def _special(
             tsval, row,
         )  # fmt: skip
     if label in (KEEPALIVE_PROBE, ZERO_WINDOW_PROBE):
-        probe(state, book, own, number, t_ns, label, row)
+        probe(state, book, side, number, t_ns, label, tsecr, row)
+    elif label in (KEEPALIVE_ANSWER, ZERO_WINDOW_ANSWER):
+        book[own + ANSWER_TSVAL] = tsval
     elif label == RST or flags & FIN_FLAG:
         end(state, book, side, number, t_ns, flags)

@@ -24,7 +24,7 @@ SILENCE_TO: Final = 5
 SILENCE_BEGAN: Final = 6
 SILENCE_LABEL: Final = 7
 SILENCE_SIDE: Final = 8
-SILENCE_WAITS: Final = 9  # 1: the other side has not sent anything since
+SILENCE_WAITS: Final = 9  # 1, 2: the other side has not answered, see account.py
 SILENCE_ANSWER: Final = 10
 SILENCE_ANSWER_LABEL: Final = 11
 SILENCE_ANSWER_NS: Final = 12
@@ -54,7 +54,9 @@ PENDING_LOST: Final = 35  # how many of them are only counted
 SILENCED: Final = 36  # CLIENT REPLY: how many commands get no reply; -1: all
 SUBSCRIBED: Final = 37
 QUEUE: Final = 16  # pending commands of which name and time are kept
-OWN: Final = 38
+SILENCE_END: Final = 38  # what an ACK has to cover
+SILENCE_AGAIN: Final = 39  # how often it was asked again before an answer came
+OWN: Final = 40
 
 # one side
 COPIES: Final = 0
@@ -100,14 +102,21 @@ RST_FRAME: Final = 39
 RST_NS: Final = 40
 RST_OUTSIDE: Final = 41
 RST_CHALLENGED: Final = 42
-KEEPALIVE: Final = 43  # nine places, see below
-ZERO_PROBES: Final = 52
-LATE_FRAME: Final = 61
-RST_BARE: Final = 62  # 1: its first RST had no ACK
-FLIGHT_FRAME: Final = 63  # the last new segment that had nothing in flight before it
-FLIGHT_SEQ: Final = 64
-CHAIN_SENT_FRAME: Final = 65  # of CHAIN_SENT, where it is known
-LABEL_BASE: Final = 66
+KEEPALIVE: Final = 43  # eleven places, see below
+ZERO_PROBES: Final = 54
+LATE_FRAME: Final = 65
+RST_BARE: Final = 66  # 1: its first RST had no ACK
+FLIGHT_FRAME: Final = 67  # the last new segment that had nothing in flight before it
+FLIGHT_SEQ: Final = 68
+CHAIN_SENT_FRAME: Final = 69  # of CHAIN_SENT, where it is known
+CHAIN_LASTS: Final = 70  # 1: long enough to be told of, and not acknowledged yet
+OUTAGE: Final = 71  # eight places, see below: the longest that healed
+VAIN_COUNT: Final = 79  # a timer's retransmissions in a row of what the peer acknowledged here
+VAIN_SEQ: Final = 80
+VAIN_NS: Final = 81  # since when
+VAIN_FRAME: Final = 82
+ANSWER_TSVAL: Final = 83  # of its last answer to a probe; -1
+LABEL_BASE: Final = 84
 CAUSE_BASE: Final = LABEL_BASE + COPY
 SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
 
@@ -122,6 +131,17 @@ P_LAST_FRAME: Final = 5
 P_IDLE: Final = 6
 P_INTERVAL: Final = 7
 P_ROW: Final = 8  # unanswered ones in a row
+P_ROW_FRAME: Final = 9  # the first of them
+P_DEAF: Final = 10  # in a row: the answer to the one before had passed here, but not arrived
+
+O_NS: Final = 0  # of OUTAGE
+O_AT: Final = 1
+O_FIRST: Final = 2  # frames: the first and the last that asked again, and what ended it
+O_LAST: Final = 3
+O_END: Final = 4
+O_COUNT: Final = 5
+O_LABEL: Final = 6
+O_HEARD: Final = 7  # 1: the answers passed here, and did not arrive
 
 # the application of one side
 KIND: Final = SPOKEN  # 0 not known yet, 1 RESP, 2 TLS, 3 neither
@@ -183,7 +203,7 @@ def begin_book(book: MutableSequence[int]) -> None:
     """Set what is not zero at the beginning."""
     book[SILENCE_ANSWER_NS] = book[RST_DELAY] = book[HANDSHAKE_NS] = -1
     for base in (OWN, OWN + SIDE_BOOK):
-        book[base + CHAIN_RTO] = -1
+        book[base + CHAIN_RTO] = book[base + ANSWER_TSVAL] = -1
         for probes in (KEEPALIVE, ZERO_PROBES):
             book[base + probes + P_IDLE] = book[base + probes + P_INTERVAL] = -1
 

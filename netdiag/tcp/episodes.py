@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.book import (
+    ANSWER_TSVAL,
     CHAIN_COUNT,
     CHAIN_FIRST_FRAME,
     CHAIN_FIRST_NS,
@@ -19,6 +20,7 @@ from netdiag.tcp.book import (
     CHAIN_LABEL,
     CHAIN_LAST_FRAME,
     CHAIN_LAST_NS,
+    CHAIN_LASTS,
     CHAIN_LENGTH,
     CHAIN_RTO,
     CHAIN_SENT,
@@ -36,8 +38,18 @@ from netdiag.tcp.book import (
     LATE_TSVAL,
     MAX_STEP,
     NEEDLESS,
+    O_AT,
+    O_COUNT,
+    O_END,
+    O_FIRST,
+    O_HEARD,
+    O_LABEL,
+    O_LAST,
+    O_NS,
+    OUTAGE,
     OWN,
     P_ANSWERED,
+    P_DEAF,
     P_FIRST_FRAME,
     P_FIRST_NS,
     P_IDLE,
@@ -45,6 +57,7 @@ from netdiag.tcp.book import (
     P_LAST_FRAME,
     P_LAST_NS,
     P_ROW,
+    P_ROW_FRAME,
     P_SENT,
     PROBE_ROW,
     PROBE_WAITS,
@@ -52,6 +65,10 @@ from netdiag.tcp.book import (
     SIDE_BOOK,
     SIDE_FIRST_NS,
     UNKNOWABLE,
+    VAIN_COUNT,
+    VAIN_FRAME,
+    VAIN_NS,
+    VAIN_SEQ,
     ZERO_PROBES,
 )
 from netdiag.tcp.fields import (
@@ -60,6 +77,7 @@ from netdiag.tcp.fields import (
     ISN_KNOWN,
     LEAST_HALF_RTT,
     MASK,
+    PROBE_FIRST_NS,
     SIDE,
     SINCE_ORIGINAL,
     SINCE_PREVIOUS,
@@ -86,7 +104,11 @@ RTO: Final = int(Label.RTO_RETRANSMISSION)
 DATA: Final = int(Label.DATA)
 FIN_AGAIN: Final = int(Label.FIN_RETRANSMISSION)
 KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
+ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
 PROBE_PLACES: Final = (0, KEEPALIVE, ZERO_PROBES)  # by PROBE_WAITS
+
+PATIENT: Final = 3  # so many retransmissions in a row are no accident
+LOST_PROBES: Final = 2  # nor so many probes
 
 UNDECIDED: Final = 1  # of LATE_OPEN
 NEEDLESS_BY_TIME: Final = 2  # a D-SACK for it is still to come, and says nothing new
@@ -124,6 +146,8 @@ def resent(
         book[own + NEEDLESS] += 1
         book[own + LATE_OPEN] = NEEDLESS_BY_TIME
         mark_row(rows, row, number, SPURIOUS_ROW)
+        if state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
+            unheard(state, book, own, number, t_ns, label, seq)
     elif state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
         if _chain(state, book, own, tracked, number, t_ns, label, seq, size):
             _original(book, rows, rows_used, conn, side, seq, length)
@@ -153,13 +177,15 @@ def _chain(
         book[own + CHAIN_FIRST_NS] = t_ns
         book[own + CHAIN_FIRST_FRAME] = number
         book[own + CHAIN_COUNT] = 0
-        book[own + CHAIN_STEPS] = 0
+        book[own + CHAIN_STEPS] = book[own + CHAIN_LASTS] = 0
         book[own + CHAIN_RTO] = -1 if _begun(state, book, own, tracked) else UNKNOWABLE
         book[own + CHAIN_SENT_FRAME] = book[own + FIN_FRAME] if label == FIN_AGAIN else 0
         if original and book[own + FLIGHT_SEQ] == seq:
             book[own + CHAIN_SENT_FRAME] = book[own + FLIGHT_FRAME]
         book[own + CHAIN_UNA] = una
     book[own + CHAIN_COUNT] += 1
+    if book[own + CHAIN_COUNT] == PATIENT:
+        book[own + CHAIN_LASTS] = 1
     book[own + CHAIN_LAST_NS] = t_ns
     book[own + CHAIN_LAST_FRAME] = number
     book[own + CHAIN_GAP] = state[SINCE_PREVIOUS]
@@ -206,6 +232,65 @@ def _original(
         )  # fmt: skip
 
 
+def healed(book: MutableSequence[int], own: int, number: int, t_ns: int) -> None:
+    """Frame `number` acknowledges what a chain of PATIENT or more sent again."""
+    began = book[own + CHAIN_SENT] or book[own + CHAIN_FIRST_NS]
+    book[own + CHAIN_LASTS] = 0
+    outage(
+        book, own, began, t_ns - began, book[own + CHAIN_FIRST_FRAME],
+        book[own + CHAIN_LAST_FRAME], number, book[own + CHAIN_COUNT], book[own + CHAIN_LABEL], 0,
+    )  # fmt: skip
+
+
+def unheard(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    own: int,
+    number: int,
+    t_ns: int,
+    label: int,
+    seq: int,
+) -> None:
+    """A timer sends again what the peer has acknowledged here: the ACK has not arrived."""
+    if not book[own + VAIN_COUNT] or book[own + VAIN_SEQ] != seq:
+        book[own + VAIN_COUNT] = 0
+        book[own + VAIN_SEQ] = seq
+        book[own + VAIN_NS] = t_ns - state[SINCE_ORIGINAL]
+        book[own + VAIN_FRAME] = number
+    book[own + VAIN_COUNT] += 1
+    if book[own + VAIN_COUNT] >= PATIENT:
+        outage(
+            book, own, book[own + VAIN_NS], t_ns - book[own + VAIN_NS], book[own + VAIN_FRAME],
+            number, 0, book[own + VAIN_COUNT], label, 1,
+        )  # fmt: skip
+
+
+def outage(
+    book: MutableSequence[int],
+    own: int,
+    at_ns: int,
+    length_ns: int,
+    first: int,
+    last: int,
+    ended: int,
+    count: int,
+    label: int,
+    heard: int,
+) -> None:
+    """Keep the longest."""
+    place = own + OUTAGE
+    if length_ns < book[place + O_NS]:
+        return
+    book[place + O_NS] = length_ns
+    book[place + O_AT] = at_ns
+    book[place + O_FIRST] = first
+    book[place + O_LAST] = last
+    book[place + O_END] = ended
+    book[place + O_COUNT] = count
+    book[place + O_LABEL] = label
+    book[place + O_HEARD] = heard
+
+
 def acked(
     book: MutableSequence[int], rows: MutableSequence[int], own: int, una: int, tsecr: int
 ) -> None:
@@ -242,13 +327,20 @@ def resent_needlessly(
 def probe(
     state: MutableSequence[int],
     book: MutableSequence[int],
-    own: int,
+    side: int,
     number: int,
     t_ns: int,
     label: int,
+    tsecr: int,
     row: int,
 ) -> None:
-    """Enter a keepalive or zero-window probe."""
+    """Enter a keepalive or zero-window probe.
+
+    It echoes the timestamp of the last answer that arrived (RFC 7323, 4.3): an older one than that
+    of the answer which passed here tells that this one did not arrive.
+    """
+    own = OWN + SIDE_BOOK if side else OWN
+    answered = book[(OWN if side else OWN + SIDE_BOOK) + ANSWER_TSVAL]
     which = 1 if label == KEEPALIVE_PROBE else 2
     at = own + PROBE_PLACES[which]
     if state[STEP] > 1:
@@ -259,16 +351,35 @@ def probe(
         book[at + P_FIRST_NS] = t_ns
         book[at + P_FIRST_FRAME] = number
     book[at + P_SENT] += 1
+    if not book[at + P_ROW]:
+        book[at + P_ROW_FRAME] = number
     book[at + P_ROW] += 1
+    deaf = answered >= 0 and tsecr >= 0 and (tsecr - answered) & MASK >= HALF
+    book[at + P_DEAF] = book[at + P_DEAF] + 1 if deaf else 0
     book[at + P_LAST_NS] = t_ns
     book[at + P_LAST_FRAME] = number
     book[own + PROBE_WAITS] = which
     book[own + PROBE_ROW] = row
 
 
-def probe_answered(book: MutableSequence[int], rows: MutableSequence[int], own: int) -> None:
+def probe_answered(
+    state: MutableSequence[int],
+    book: MutableSequence[int],
+    rows: MutableSequence[int],
+    own: int,
+    number: int,
+    t_ns: int,
+) -> None:
     """The first packet of the peer since the last probe of the side at `own`."""
-    at = own + PROBE_PLACES[book[own + PROBE_WAITS]]
+    which = book[own + PROBE_WAITS]
+    at = own + PROBE_PLACES[which]
+    if book[at + P_ROW] > LOST_PROBES:
+        began = state[(SIDE if own > OWN else 0) + PROBE_FIRST_NS]
+        label = KEEPALIVE_PROBE if which == 1 else ZERO_WINDOW_PROBE
+        outage(
+            book, own, began, t_ns - began, book[at + P_ROW_FRAME], book[at + P_LAST_FRAME],
+            number, book[at + P_ROW], label, 0,
+        )  # fmt: skip
     book[at + P_ANSWERED] += 1
     book[at + P_ROW] = 0
     book[own + PROBE_WAITS] = 0

@@ -26,7 +26,7 @@ from netdiag.tcp.table import ROW_TEXTS, Row, Rows
 __all__ = [
     "ANSWERED_ROW", "AT_LEAST_ROW", "BREAKS_SILENCE_ROW", "DSACK_ROW", "ORIGINAL_ROW", "ROW_TEXTS",
     "SPURIOUS_ROW", "Application", "CaptureFacts", "Chain", "ConnectionFacts", "Drops", "Ending",
-    "Opening", "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
+    "Opening", "Outage", "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
 ]  # fmt: skip
 
 
@@ -82,6 +82,21 @@ class Probes:
     idle_ns: int  # silence before the first of a row; of the last row
     interval_ns: int  # between the last two of a row; -1 when every row had one
     unanswered_row: int  # probes in a row at the end without any packet from the peer
+    deaf: int = 0  # in a row at the end: the answer to the one before had passed, but not arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The longest time that one side asked in vain before it was answered, or stopped to ask."""
+
+    ns: int
+    began_at: int
+    first_frame: int  # that asked again
+    last_frame: int
+    ended_frame: int  # what ended it; 0: not seen
+    count: int  # how often it asked again
+    label: Label  # how it asked last
+    heard: bool  # the peer's answers passed here, so they were lost behind this point
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,7 @@ class SideFacts:
     rsts: int  # all of them
     rsts_outside: int  # outside the window: the peer drops them silently
     rsts_challenged: int  # inside, not exact: the peer sends a challenge ACK
+    outage: Outage | None
     half_rtt_ns: int  # smoothed: from a segment passing here to its ACK; -1 unknown
     least_half_rtt_ns: int
     application: Application
@@ -161,9 +177,10 @@ class Silence:
     began_at: int
     label: Label  # of the one that broke it
     side: int  # who broke it
-    answer_frame: int  # the first frame of the other side after that; 0: it never answered
+    answer_frame: int  # the first of the other side that acknowledges it (to a probe: the next); 0
     answer_label: Label | None
     answer_ns: int  # how long that took; -1
+    asked_again: int = 0  # retransmissions and probes of the same side before that
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,10 +122,12 @@ def _is_double(state: MutableSequence[int], own: int, t_ns: int, seq: int, tsval
 
 
 def _asked_for(state: MutableSequence[int], own: int, seq: int) -> bool:
-    """Whether the peer's ACKs say that something from `seq` on is missing."""
+    """Whether the peer's ACKs say that something from `seq` on is missing; of what they acknowledge
+    nothing is, however often a retransmission of it is answered by a duplicate ACK.
+    """
     if state[own + SACKED] and 0 < (state[own + SACK_TOP] - seq) & MASK < HALF:
         return True
-    return state[own + DUPLICATES] >= 3
+    return state[own + DUPLICATES] >= 3 and (seq - state[own + UNA]) & MASK < HALF
 
 
 def _in_timeout(state: MutableSequence[int], own: int, seq: int) -> bool:

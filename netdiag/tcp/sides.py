@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.tcp import book as b
 from netdiag.tcp import fields as f
-from netdiag.tcp.facts import Application, Chain, Probes, SideFacts
+from netdiag.tcp.facts import Application, Chain, Outage, Probes, SideFacts
 from netdiag.tcp.holes import recall
 from netdiag.tcp.labels import COPY, LABELS, Label
 from netdiag.tcp.moments import off_clock
@@ -71,6 +71,7 @@ def side_facts(
         rsts=labels[Label.RST],
         rsts_outside=book[own + b.RST_OUTSIDE],
         rsts_challenged=book[own + b.RST_CHALLENGED],
+        outage=_outage(book, own + b.OUTAGE, first_ns),
         half_rtt_ns=state[base + f.HALF_RTT],
         least_half_rtt_ns=state[base + f.LEAST_HALF_RTT],
         application=_application(book, own, side, first_ns),
@@ -134,6 +135,21 @@ def _chain(book: Sequence[int], own: int, una: int, first_ns: int) -> Chain | No
     )
 
 
+def _outage(book: Sequence[int], at: int, first_ns: int) -> Outage | None:
+    if not book[at + b.O_COUNT]:
+        return None
+    return Outage(
+        ns=book[at + b.O_NS],
+        began_at=off_clock(book[at + b.O_AT], first_ns),
+        first_frame=book[at + b.O_FIRST],
+        last_frame=book[at + b.O_LAST],
+        ended_frame=book[at + b.O_END],
+        count=book[at + b.O_COUNT],
+        label=LABELS[book[at + b.O_LABEL]],
+        heard=bool(book[at + b.O_HEARD]),
+    )
+
+
 def _probes(book: Sequence[int], at: int, first_ns: int) -> Probes | None:
     if not book[at + b.P_SENT]:
         return None
@@ -147,6 +163,7 @@ def _probes(book: Sequence[int], at: int, first_ns: int) -> Probes | None:
         idle_ns=book[at + b.P_IDLE],
         interval_ns=book[at + b.P_INTERVAL],
         unanswered_row=book[at + b.P_ROW],
+        deaf=book[at + b.P_DEAF],
     )
 
 

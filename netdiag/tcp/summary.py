@@ -111,4 +111,5 @@ def _silence(book: Sequence[int], first_ns: int) -> Silence | None:
         answer_frame=book[b.SILENCE_ANSWER],
         answer_label=None if waits else LABELS[book[b.SILENCE_ANSWER_LABEL]],
         answer_ns=-1 if waits else book[b.SILENCE_ANSWER_NS],
+        asked_again=book[b.SILENCE_AGAIN],
     )

@@ -54,8 +54,8 @@ def side(endpoint: str, **changes: Any) -> SideFacts:
         zero_window_since=0, window=65535, window_full=0, first_at=at(0), last_at=at(1),
         first_frame=1, last_frame=9, last_data_at=at(1), last_data_frame=8, unacked=0,
         unacked_since=0, unanswered=0, fin_frame=0, fin_at=0, fin_acked=False, rst_frame=0,
-        rst_at=0, rst_bare=False, rsts=0, rsts_outside=0, rsts_challenged=0, half_rtt_ns=10 * MS,
-        least_half_rtt_ns=10 * MS, application=application(),
+        rst_at=0, rst_bare=False, rsts=0, rsts_outside=0, rsts_challenged=0, outage=None,
+        half_rtt_ns=10 * MS, least_half_rtt_ns=10 * MS, application=application(),
     )  # fmt: skip
     return replace(healthy, **changes)
 

@@ -200,7 +200,7 @@ def test_speaks(facts: CaptureFacts | ConnectionFacts, expected: list[str]) -> N
 
 
 def test_every_rule_has_a_name_and_says_when_it_keeps_silent() -> None:
-    assert len(set(NAMES)) == len(RULES) == 13
+    assert len(set(NAMES)) == len(RULES) == 14
     assert NAMES == FINDINGS, "what a scenario can expect"
     assert all(rule.silent and rule.about.endswith(".") for rule in RULES)
     assert all((rule.one is None) != (rule.all is None) for rule in RULES)

@@ -1,7 +1,7 @@
 """Every recorded capture has a known story: which findings each must give, and which none.
 
 The truth is in tests/captures/*.json and in their README. A capture that shows one end of a path
-proves less than both ends know: `nat_drop.B` and `ka_mixed.B` say why they are silent.
+proves less than both ends know: `ka_mixed.B` says why it is silent.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ LEFTOVER = frozenset({"black-hole", "fin-wait-1-leftover"})
 SLOW = frozenset({"slow-reader"})
 HALF_OPEN = frozenset({"half-open"})
 SYN = frozenset({"syn-black-hole"})
+OUTAGE = frozenset({"outage"})
 
 TRUTH = {
     "ackhsloss.A": NONE,  # one lost ACK
     "ackhsloss.B": NONE,
-    "acktail.A": NONE,  # ACKs lost for one second
-    "acktail.B": NONE,
+    "acktail.A": OUTAGE,  # ACKs lost for one second
+    "acktail.B": OUTAGE,
     "busy": BLACK_HOLE,
     "busy_r2_8": BLACK_HOLE,
     "busy_uto10": BLACK_HOLE,
@@ -36,7 +37,7 @@ TRUTH = {
     "delack": NONE,
     "dup.A": NONE,  # packets doubled by the network
     "dup.B": NONE,
-    "finloss.A": NONE,  # a FIN lost three times, then acknowledged
+    "finloss.A": OUTAGE,  # a FIN lost three times, then acknowledged
     "finloss.B": NONE,
     "finwait2": NONE,  # the peer never closes: it may
     "finwait2_10": NONE,
@@ -47,14 +48,14 @@ TRUTH = {
     "ka_1_11_3_uto12.5": BLACK_HOLE,
     "ka_5_3_3": BLACK_HOLE,
     "ka_data_r8": BLACK_HOLE,
-    "ka_mixed.A": BLACK_HOLE,
+    "ka_mixed.A": BLACK_HOLE | OUTAGE,  # two probes lost, one answered, then dead
     "ka_mixed.B": NONE,  # the last probe that arrived was answered; the rest never came here
     "ka_ok": NONE,
     "lastack": LEFTOVER,
     "linger0": NONE,
     "lossy1.B": frozenset({"capture-loss"}),  # 30 segments were acknowledged and never recorded
     "nat_drop.A": BLACK_HOLE,
-    "nat_drop.B": NONE,  # here every probe is answered; that none arrives, only A can see
+    "nat_drop.B": BLACK_HOLE,  # every probe is answered; the TSecr tells that none arrives
     "orphan_data": LEFTOVER,
     "orphan_fin": LEFTOVER,
     "refused": frozenset({"refused"}),
@@ -72,7 +73,7 @@ TRUTH = {
     "tail.B": NONE,
     "tail1.A": NONE,
     "tail1.B": NONE,
-    "third_ack": NONE,  # the handshake's last ACK, eight seconds late
+    "third_ack": OUTAGE,  # the handshake's last ACK, eight seconds late
     "zero_answered": SLOW,
     "zero_answered_ka": SLOW,
     "zero_dead": BLACK_HOLE,
@@ -184,7 +185,7 @@ ZOMBIE = frozenset({"zombie-consumer", "black-hole"})
 TAPE_TRUTH = [
     ("zombie", "client", NONE),  # a client that is never told sees only silence
     ("zombie", "server", ZOMBIE),
-    ("keepalive", "client", frozenset({"black-hole", "syn-black-hole"})),
+    ("keepalive", "client", frozenset({"black-hole", "syn-black-hole", "outage"})),
     ("keepalive", "server", ZOMBIE),  # its own keepalive tells the client: not seen from here
     ("read-timeout", "client", frozenset({"black-hole", "fin-wait-1-leftover", "syn-black-hole",
                                           "read-timeout-below-block"})),
@@ -195,8 +196,8 @@ TAPE_TRUTH = [
     ("reply-lost", "server", HALF_OPEN | {"read-timeout-below-block"}),  # healed: RST for the reply
     ("reset-client", "client", HALF_OPEN | {"read-timeout-below-block"}),
     ("reset-client", "server", HALF_OPEN | {"read-timeout-below-block"}),
-    ("healed", "client", NONE),  # cut for three seconds: the same connection goes on
-    ("healed", "server", NONE),
+    ("healed", "client", OUTAGE),  # cut for three seconds: the same connection goes on
+    ("healed", "server", OUTAGE),
 ]  # fmt: skip
 
 

@@ -105,4 +105,95 @@ def test_data_that_is_sent_again_with_a_fin_is_told() -> None:
     ("name", "count"), [param("ka_mixed.A", 4, id="an earlier gap had healed"), ("ka_5_3_3", 3)]
 )
 def test_only_the_probes_of_the_last_gap_are_in_vain(name: str, count: int) -> None:
-    assert f"({count} keepalive probes)" in only(part(name, 1, 10_000)).cause
+    assert f"({count} keepalive probes)" in find(part(name, 1, 10_000))[0].cause
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        param("busy", 12, 20, id="nine copies"),
+        param("busy", 14, 18, id="five copies"),
+        param("busy", 15, 17, id="three copies, a minute and more apart"),
+        param("busy", 16, 22, id="seven copies"),
+    ],
+)
+def test_what_is_sent_again_and_again_is_unanswered_whoever_was_captured(
+    name: str, first: int, last: int
+) -> None:
+    facts = part(name, first, last)
+    finding = only(facts)
+    assert (finding.rule, finding.details["direction"]) == ("black-hole", "unknown")
+    assert "nothing that the server sent was captured" in finding.cause
+    assert any("only one side was captured" in note for note in view_of_capture(facts, ()).notes)
+
+
+def test_one_side_alone_that_stops_to_ask_may_have_been_answered() -> None:
+    """Five retransmissions, and much later a frame of another connection ends the capture."""
+    frames = [*bare("busy")[11:17], *_at(bare("busy_uto10")[:1], bare("busy")[24].t_ns)]
+    assert find(analyse_capture(io.BytesIO(pcap(frames)))) == ()
+
+
+def _at(frames: list[Bare], t_ns: int) -> list[Bare]:
+    return [Bare(t_ns, one.data) for one in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"), [("ka_mixed.A", 23, 26), ("zero_dead", 15, 24)]
+)
+def test_probes_alone_cannot_be_told_from_answers_and_the_report_says_so(
+    name: str, first: int, last: int
+) -> None:
+    facts = part(name, first, last)
+    assert find(facts) == ()
+    (note,) = view_of_capture(facts, ()).notes
+    assert "whether the other is silent, or the capture shows one direction only" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "asking", "seconds", "words"),
+    [
+        param("acktail.A", "client", 1.04, "was then answered (frame 41)", id="ACKs were lost"),
+        param("finloss.A", "client", 1.03, "3 retransmissions of a FIN", id="a FIN was lost"),
+        param("third_ack", "server", 7.09, "the client believed in a connection that the server "
+              "did not have yet", id="the handshake's last ACK was lost"),
+    ],
+)  # fmt: skip
+def test_an_outage_that_healed_is_told(
+    name: str, asking: str, seconds: float, words: str
+) -> None:
+    finding = only(part(name, 1, 10_000))
+    assert (finding.rule, finding.details["asking"]) == ("outage", asking)
+    assert finding.details["unanswered_s"] == pytest.approx(seconds, abs=0.01)
+    assert words in finding.cause
+
+
+def test_probes_that_were_lost_and_one_that_was_answered_are_an_outage() -> None:
+    _, finding = find(part("ka_mixed.A", 1, 10_000))
+    assert (finding.rule, finding.frames) == ("outage", (17, 19, 20))
+
+
+def test_syn_acks_sent_again_are_not_called_needless() -> None:
+    facts = part("third_ack", 1, 12)
+    lines = {line.name: line for line in view_of_flow(facts, facts.connections[0], ()).sides}
+    told = lines["sent again"].server
+    assert told == "3 syn ack retransmissions, 3 of them although the peer had it"
+
+
+def test_answers_that_pass_here_and_do_not_arrive_are_a_black_hole() -> None:
+    """At the server's end: the client's probes echo an old timestamp, and it ends it by an RST."""
+    finding = only(part("nat_drop.B", 1, 19))
+    assert (finding.rule, finding.details["direction"]) == ("black-hole", "to_client")
+    assert finding.frames == (13, 17, 18, 19)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "again"),
+    [
+        param("busy", 0, 0, id="a FIN that acknowledges nothing of it"),
+        param("ka_mixed.A", 20, 1, id="the first of two probes was lost"),
+    ],
+)
+def test_an_answer_acknowledges_what_was_asked(name: str, answer: int, again: int) -> None:
+    silence = part(name, 1, 10_000).connections[0].silence
+    assert silence is not None
+    assert (silence.answer_frame, silence.asked_again) == (answer, again)

@@ -5,6 +5,7 @@ table      the rules, and when each must keep silent
 survey     what rules ask of the whole capture
 timers     the kernel's RTO and death, from a row of retransmissions
 silence    answers that do not come
+lost_answers  answers that do not arrive: what the asking side proves
 opening    connections that never came to be
 forgotten  connections that one side has forgotten
 eviction   connections that something between has forgotten

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from netdiag.analysis.findings.lost_answers import unheard
 from netdiag.analysis.findings.model import Evidence
 from netdiag.analysis.findings.survey import (
     NAMES,
@@ -40,12 +41,10 @@ _DIRECTIONS: Final = {
 
 def black_hole(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
     """A side asks again and again and is not answered, to the end."""
-    if not judgeable(connection):
-        return None
-    since = _vain(connection)
+    since = _vain(connection) if judgeable(connection) else {}
     asking = min((one for one in since.items()), key=lambda one: one[1], default=None)
     if asking is None:
-        return None
+        return unheard(connection, survey)
     side, at = asking
     own, peer = connection.sides[side], connection.sides[1 - side]
     direction = _direction(connection, since)

@@ -17,7 +17,7 @@ from netdiag.tcp.labels import Label
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netdiag.tcp.facts import CaptureFacts, ConnectionFacts
+    from netdiag.tcp.facts import CaptureFacts, Chain, ConnectionFacts
 
 SECOND: Final = 1_000_000_000
 PATIENT: Final = 3  # so many retransmissions without an answer are no accident
@@ -137,6 +137,15 @@ def judgeable(connection: ConnectionFacts) -> bool:
     )
 
 
+def patient(chain: Chain) -> bool:
+    """Whether so many retransmissions are no accident; of a timer that had begun before, those that
+    were not seen count: a gap of eight seconds is the RTO of a second (RFC 6298), doubled thrice.
+    """
+    return chain.retransmissions >= PATIENT or (
+        not chain.begun and chain.last_gap_ns >= SECOND << PATIENT
+    )
+
+
 def unanswered_since(connection: ConnectionFacts, side: int) -> int | None:
     """Since when (ns) this side asks in vain; None when it does not.
 
@@ -145,7 +154,7 @@ def unanswered_since(connection: ConnectionFacts, side: int) -> int | None:
     """
     own, peer = connection.sides[side], connection.sides[1 - side]
     chain = own.chain
-    if chain is not None and not chain.acknowledged and chain.retransmissions >= PATIENT:
+    if chain is not None and not chain.acknowledged and patient(chain):
         return chain.first_sent_at or chain.first_at
     probes = own.zero_probes
     if probes is not None and probes.unanswered_row >= PATIENT:

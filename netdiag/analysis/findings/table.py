@@ -15,6 +15,7 @@ from netdiag.analysis.findings.across import (
 )
 from netdiag.analysis.findings.eviction import middlebox_eviction
 from netdiag.analysis.findings.forgotten import half_open
+from netdiag.analysis.findings.lost_answers import outage
 from netdiag.analysis.findings.model import Harm, Rule
 from netdiag.analysis.findings.opening import refused, syn_black_hole
 from netdiag.analysis.findings.silence import (
@@ -49,8 +50,8 @@ RULES: Final = (
         Harm.HIGH,
         "A side asks again and again, and nothing answers, to the end.",
         "it was answered at last; fewer than three retransmissions or two keepalive probes; the "
-        "handshake never completed; one direction was not captured; silence of a well-known length "
-        "came first (middlebox-eviction)",
+        "handshake never completed; one direction was not captured, and the asking stopped; "
+        "silence of a well-known length came first (middlebox-eviction)",
         one=black_hole,
         over=frozenset({"half-open"}),
     ),
@@ -118,6 +119,14 @@ RULES: Final = (
         "Keepalive begins only after the path has forgotten the connection.",
         "no eviction was seen on the path; the probes came in time and were answered",
         all=keepalive_too_slow,
+    ),
+    Rule(
+        "outage",
+        Harm.LOW,
+        "A side was not answered for a while, and then it was.",
+        "it lasted for less than a second; fewer than three retransmissions, or two keepalive "
+        "probes, in a row were lost; the handshake never completed",
+        one=outage,
     ),
     Rule(
         "fin-wait-1-leftover",
