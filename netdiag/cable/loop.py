@@ -112,15 +112,17 @@ class CableLoop:
         leaves = self._send(1 - side, frame) if core.certain(side) else None
         decision = core.frame(t, side, frame, tape.next_number)
         if decision.awaits:
-            self._act(decision, t)
+            self._tell_notes(decision, t)
             self._too_late(self._await_hosts(set(decision.awaits)))
         if leaves is None and decision.taken is None:
             leaves = self._send(1 - side, frame)
         tape.arrived(side, t, frame, decision.taken)
         if leaves is not None:
             tape.left(1 - side, leaves, frame)
+        self._inject(decision)
         if not decision.awaits:
-            self._act(decision, t)
+            self._tell_notes(decision, t)
+        self._tell_signals(decision, t)
         core.settle()
         if decision.seen is not None:
             self._saw(decision.seen)
@@ -145,12 +147,21 @@ class CableLoop:
             return leaves
 
     def _act(self, decision: Decision, t: int) -> None:
+        self._inject(decision)
+        self._tell_notes(decision, t)
+        self._tell_signals(decision, t)
+
+    def _inject(self, decision: Decision) -> None:
         for injected in decision.injected:
             leaves = self._send(injected.side, injected.frame)
             self._tape.left(injected.side, leaves, injected.frame, injected.comment)
+
+    def _tell_notes(self, decision: Decision, t: int) -> None:
         for note in decision.notes:
             at = note.data.get("at")
             self._tell_note(note, at if isinstance(at, int) else t)
+
+    def _tell_signals(self, decision: Decision, t: int) -> None:
         for name in decision.signals:
             self._tell({"signal": name, "t": t})
 

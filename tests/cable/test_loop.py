@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -306,6 +306,28 @@ def test_a_packet_that_waits_in_vain_tells_that_its_fault_came_too_late(
             line.order(done="cut")
             line.stop()
     assert (told["outcome"], told["data"]["fault"]) == ("fail", "cut")  # type: ignore[index]
+
+
+def test_a_reset_at_a_packet_that_waits_for_a_host_waits_with_it(tmp_path):
+    """A RST in its stead, on a program that is frozen first; and the packet keeps its number."""
+    frozen, reset = cut("request_in_flight", do=Freeze()), cut("request_in_flight", do=Reset())
+    faults = replace(frozen, name="ice"), replace(reset, name="rst")
+    with cable(tmp_path, *faults) as line:
+        ask_of_a_frozen_server(line)
+        assert line.lab.delivered(0, timeout=0.2) is None
+        line.order(done="ice")
+        for side in (0, 1):
+            one = line.lab.delivered(side)
+            assert one is not None
+            segment = parse_ethernet(one)
+            assert segment is not None
+            assert segment.flags & RST
+        line.stop()
+        begun = {said["data"]["packet"] for said in line.said if is_fault(said)}
+        (number,) = begun
+        packets = line.packets()
+    assert packets[number - 1].frame == REQUEST
+    assert packets[number - 1].comment.startswith("taken by fault rst")
 
 
 def test_phases_that_wait_are_not_disturbed_by_frames_that_went_on_first(tmp_path):
