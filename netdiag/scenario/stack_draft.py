@@ -32,10 +32,23 @@ _KEYS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\brq\b"), "rq:queue:default"),
 )
 _OTHER_KEY: Final = "jobs"
-_CELERY: Final = (
-    "for i in $(seq 40); do celery -b redis://{server}:6379/0 call celery.accumulate "
-    "--args='[1]'; done"
-)
+_PRODUCES: Final = """\
+  {mark}produce:
+  {mark}  - at: 1s
+  {mark}    by:
+  {mark}      service: {maker}"""
+_CELERY: Final = """
+        run:
+          - python3
+          - -c
+          - |
+            import time, celery
+            app = celery.Celery(broker="redis://{server}:6379/0")
+            for n in range(80):
+                app.send_task("celery.accumulate", [n])     # every worker knows this task
+                time.sleep(0.5)"""
+_OTHER: Final = """
+  #       run: "what makes a message, again and again\""""
 
 
 @dataclass(frozen=True)
@@ -155,15 +168,10 @@ def stack_draft(name: str, stack: Stack) -> str:
 
 def _produce(stack: Stack) -> str:
     """Who makes messages: with Celery any container that has it can; else somebody must say."""
-    ready = stack.celery and stack.maker is not None
-    run = _CELERY.format(server=stack.server) if ready else "what your producer does, often"
-    return "\n".join(f"  {'' if ready else '# '}{line}" for line in (
-        "produce:",
-        "  - at: 1s",
-        "    by:",
-        f"      service: {stack.maker or 'web'}",
-        f"      run: {_quoted(run)}",
-    ))
+    if stack.celery and stack.maker is not None:
+        head = _PRODUCES.format(mark="", maker=stack.maker)
+        return head + _CELERY.format(server=stack.server)
+    return _PRODUCES.format(mark="# ", maker=stack.maker or "web") + _OTHER
 
 
 def _quoted(text: str) -> str:
