@@ -3,7 +3,7 @@
 
 A client is started on its host with one line of JSON in the environment variable NETDIAG_CLIENT:
 
-    {"host": "10.0.0.2", "port": 6379, "settings": {...},
+    {"host": "10.0.0.2", "port": 6379, "seed": 1234, "settings": {...},
      "workload": {"pattern": "brpop", "key": "jobs", "consumer": "client", "block": 0.0,
                   "work": 0.0, "after_error": {"pause": 0.5}}}
 
@@ -11,6 +11,9 @@ A pattern's own settings are there, too: `processing` (blmove), `group` (xreadgr
 (both: null or {"idle": seconds}), `pool` and `every` (request, raw), `names` (both). `consumer` is
 the client's name in the cell; a kind that has modes (sync or asyncio, bare or loop) is told its
 `mode`.
+
+Whoever draws pauses, as libraries do between their retries, begins at `seed`, a whole number from 0
+to 2**63 - 1: the scenario's `seed` then draws the same ones in every run of a cell.
 
 `settings` holds only what the scenario sets: what is missing there is the library's own default,
 null means "none" or "never". The client says what it does on the file descriptor whose number is in

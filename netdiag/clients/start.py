@@ -98,13 +98,14 @@ def client_main(
     server: tuple[str, int],
     log: int,
     events: int,
+    seed: int,
     apart: bool = False,
 ) -> Callable[[], int]:
     """What to run in a forked child on the client's host.
 
     It writes its events to `events` and its output to `log`. On a host that is `apart`, the host's
-    own programs are run. Raises LabError when what the client
-    needs cannot be found.
+    own programs are run. `seed`: where the pauses begin that it draws. Raises LabError when what
+    the client needs cannot be found.
     """
     kind = kind_of(client)
     if not apart:
@@ -114,6 +115,7 @@ def client_main(
         "host": server[0],
         "port": server[1],
         **({} if mode is None else {"mode": mode}),
+        "seed": seed,
         "settings": settings_json(client.settings),
         "workload": dict(workload),
     }

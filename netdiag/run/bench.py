@@ -31,6 +31,7 @@ from netdiag.process import Child, fork
 from netdiag.run.last_words import server_ended
 from netdiag.run.mains import in_own_group, printing_to, with_a_limit
 from netdiag.run.program import own_group
+from netdiag.scenario.plan import seed_of
 from netdiag.servers.admin import Admin, dial_unix
 from netdiag.servers.redis import SOCKET, doze
 from netdiag.servers.start import server_main
@@ -221,6 +222,7 @@ class Bench:
                 server=(self.server_address, self.lab.listens(PORT)),
                 log=log,
                 events=writing,
+                seed=seed_of(self.cell.seed, self.name),
                 apart=self.lab.apart,
             )
             client = self.lab.start(CLIENT, in_own_group(with_a_limit(main)), "client")

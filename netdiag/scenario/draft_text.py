@@ -71,7 +71,7 @@ def _lines(name: str, sections: Sections) -> Iterator[str]:
         yield _with(f"  {kind}: {bound}", comment)
     yield ""
     yield _with(f"duration: {_time(sections.duration)}", "of a cell, from the client's first SYN")
-    yield _with("seed: 1", "where all chance comes from")
+    yield _with("seed: 1", "where the pauses begin that a library draws")
     yield ""
     yield "# To try several settings at once, give this a matrix; each value is a cell:"
     yield "# matrix:"

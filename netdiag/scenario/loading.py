@@ -27,12 +27,11 @@ from netdiag.scenario.matrix import (
     make_points,
     read_condition,
     read_matrix,
-    seed_of,
 )
 from netdiag.scenario.mistakes import translate
 from netdiag.scenario.nodes import Listing, Mistake, Place, Table, Unreadable, plain
 from netdiag.scenario.paths import Nowhere, look, meet, misplaced, put, split, without
-from netdiag.scenario.plan import Cell, Plan
+from netdiag.scenario.plan import Cell, Plan, seed_of
 from netdiag.scenario.schema import CellFile, cell_adapter, expect_adapter, expectations
 from netdiag.scenario.sources import Source, read_sources
 from netdiag.units import shown

@@ -269,9 +269,3 @@ def _shortened(label: str) -> str:
 def _digested(slug: str, label: str) -> str:
     digest = hashlib.sha256(label.encode()).hexdigest()[:6]
     return f"{slug[:_ID_LENGTH - 7].rstrip('-.')}-{digest}"
-
-
-def seed_of(seed: int, cell_id: str) -> int:
-    """A cell's own seed, 0 to 2**63 - 1: it depends on nothing but the scenario's and its id."""
-    digest = hashlib.sha256(f"{seed}:{cell_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1

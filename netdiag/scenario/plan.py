@@ -6,6 +6,7 @@ the scenario file any more; and reading a plan is fast, because every runner doe
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,12 +27,21 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
+def seed_of(seed: int, name: str) -> int:
+    """The own seed of one of several, 0 to 2**63 - 1: it depends on nothing but theirs and its
+    name.
+    """
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One point of the matrix.
 
-    id: short, readable, a safe directory name, unique in the plan; choices: axis path -> what was
-    chosen, as text; duration: seconds from the client's first SYN; hosts: host -> sysctl -> value.
+    id: short, readable, a safe directory name, unique in the plan; seed: where the pauses begin
+    that its clients draw; choices: axis path -> what was chosen, as text; duration: seconds from
+    the client's first SYN; hosts: host -> sysctl -> value.
     """
 
     id: str

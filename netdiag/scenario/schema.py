@@ -234,7 +234,8 @@ class CellFile:
     duration: Duration = 30.0
     """How long a cell lasts at the most, from the client's first SYN."""
     seed: Count = 1
-    """Where all chance comes from."""
+    """Where the pauses begin that libraries draw between their retries: the same seed, the same
+    pauses."""
 
     @property
     def all_clients(self) -> dict[str, Client]:

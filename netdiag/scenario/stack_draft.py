@@ -214,5 +214,4 @@ expect:
   lost: 0
 
 duration: 45s
-seed: 1
 """

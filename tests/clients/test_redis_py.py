@@ -110,6 +110,7 @@ def words(after_error: object, settings: dict[str, object], *replies: bytes) -> 
     task = {
         "host": "127.0.0.1",
         "port": peer.listener.getsockname()[1],
+        "seed": 7,
         "settings": {"retry": 0, "read_timeout": 5.0, "options": {"protocol": 2}, **settings},
         "workload": {"pattern": "brpop", "key": "jobs", "block": 0.0, "after_error": after_error},
     }
@@ -135,6 +136,26 @@ def test_the_consumer_says_what_it_does_in_the_words_of_the_contract():
     assert [row["data"]["id"] for row in said if row["what"] == "got"] == ["m1"]
     assert all(isinstance(row["t"], int) for row in said)
     assert [row["t"] for row in said] == sorted(row["t"] for row in said)
+
+
+def pauses(seed: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long redis-py waits between its dials to a port that refuses them."""
+    drawn: list[float] = []
+    monkeypatch.setattr("redis.retry.sleep", drawn.append)
+    with socket.socket() as closed, open(os.devnull, "w") as nothing:  # noqa: PTH123 - an fd
+        closed.bind(("127.0.0.1", 0))
+        task = {"host": "127.0.0.1", "port": closed.getsockname()[1], "seed": seed,
+                "settings": {},
+                "workload": {"pattern": "brpop", "key": "jobs", "block": 0.0,
+                             "after_error": "exit"}}
+        assert consume(task, Voice(nothing.fileno())) == 1
+    return drawn
+
+
+def test_the_seed_draws_the_librarys_pauses(monkeypatch: pytest.MonkeyPatch):
+    first, again, other = (pauses(seed, monkeypatch) for seed in (7, 7, 8))
+    assert first == again != other
+    assert len(set(first)) > 3
 
 
 def test_bytes_that_are_no_text_are_told_escaped():

@@ -86,7 +86,8 @@ def run(client, tmp_path):
     log_path, events_path = tmp_path / "client.log", tmp_path / "events.jsonl"
     reading, writing = os.pipe2(os.O_CLOEXEC)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
-    main = client_main(client, WORKLOAD, server=("10.0.0.2", 6379), log=log, events=writing)
+    main = client_main(client, WORKLOAD, server=("10.0.0.2", 6379), log=log, events=writing,
+                       seed=7)
     child = fork(main, "client")
     os.close(writing)
     os.close(log)
@@ -126,7 +127,8 @@ def open_and_inheritable(fd: int) -> bool:
 def test_a_missing_program_is_a_sentence_before_anything_starts():
     with pytest.raises(LabError, match="command: the program 'no-such-app' cannot be found"):
         client_main(
-            ExecClient(command=("no-such-app",)), WORKLOAD, server=("h", 1), log=1, events=2
+            ExecClient(command=("no-such-app",)), WORKLOAD, server=("h", 1), log=1, events=2,
+            seed=7,
         )
 
 

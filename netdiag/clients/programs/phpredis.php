@@ -10,6 +10,7 @@ $settings = $task['settings'];
 $workload = $task['workload'];
 $events = fopen('php://fd/' . getenv('NETDIAG_EVENTS'), 'w');
 stream_set_write_buffer($events, 0);
+mt_srand($task['seed']); // phpredis' backoff draws from it
 
 function say(string $what, string $outcome = 'info', array $data = []): void
 {

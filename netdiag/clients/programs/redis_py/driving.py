@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ ERRORS = (redis.RedisError, OSError)
 
 def consume(task: dict[str, Any], voice: Voice) -> int:
     """The contract's task -> its consumers, until one of them ends; returns the exit code."""
+    random.seed(task["seed"])  # redis-py's backoff draws from it
     if task.get("mode") == "asyncio":
         import asyncio  # noqa: PLC0415 - only where it is asked for
 
