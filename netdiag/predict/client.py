@@ -65,7 +65,7 @@ def waiting_for_reply(limits: Limits, seen: Situation, kernel: Kernel) -> Iterat
     if interval > idle and seen.earlier >= idle:
         raise Unpredictable("keepalive's interval is longer than its idle time, so when its next "
                             "probe comes hangs on the probes before the last message")
-    if limits.deaf:
+    if _deaf(limits):
         return
     dies, when = silence_ends(kernel, limits.keepalive, seen.quiet, limits.user_timeout)
     formula = f"{idle} + {count} x {interval} = {idle + count * interval} s{wheel(dies)}"
@@ -93,7 +93,7 @@ def silence_ends(kernel: Kernel, timings: tuple[int, int, int], quiet: Span,
 def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator[Candidate]:
     """A request is unacknowledged: the retransmission timer governs, keepalive does not probe."""
     yield from read_timeout(limits, seen.since)
-    if limits.deaf and seen.start.high > 0:  # its greeting is a call like any other
+    if seen.start.high > 0 and _deaf(limits):  # its greeting is a call like any other
         return
     dies = retransmission.data_dies(kernel.at(seen.start - seen.since), limits.user_timeout)
     yield Candidate(
@@ -101,6 +101,15 @@ def waiting_for_ack(limits: Limits, seen: Situation, kernel: Kernel) -> Iterator
         sees=limits.program.words.died,
         formula=gives_up(kernel, limits.user_timeout, "tcp_retries2", dies),
         source=TCP_TIMER + "tcp_write_timeout, retransmits_timed_out")
+
+
+def _deaf(limits: Limits) -> bool:
+    """Whether the program is not told when its kernel gives up. Raises Unpredictable."""
+    if limits.deaf and not limits.program.anyhow:
+        raise Unpredictable("whether an asyncio subscriber is told that its kernel gave up hangs "
+                            "on its Python: since 3.11 it takes ETIMEDOUT for the end of its own "
+                            "wait")
+    return limits.deaf
 
 
 def earliest(candidates: Sequence[Candidate]) -> Candidate | None:

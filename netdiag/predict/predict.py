@@ -62,7 +62,7 @@ def predict(cell: Cell, kernel: Kernel, *, version: str, rto: Mapping[str, float
     first, spec = next(iter(cell.clients.items()))
     measured = rto or {}
     limits = limits_of(spec, of_host(kernel, cell.hosts.get("client")), version,
-                       cell.workload.pattern)
+                       cell.workload.pattern, block=cell.workload.block)
     alarms = () if unsaid_of(spec) else tuple(false_alarms(cell, limits))
     return Prediction(cell=cell.id, client=first, healthy=alarms, faults=tuple(
         _fault(cell, fault, kernel, version, measured, healed) for fault in cell.faults))
@@ -76,7 +76,7 @@ def _fault(cell: Cell, fault: Fault, base: Kernel, version: str,
     spec = cell.clients[fault.client or next(iter(cell.clients))]
     if unsaid_of(spec):
         return replace(known, unsaid=(_A_SERVICE,))
-    limits = limits_of(spec, client, version, cell.workload.pattern)
+    limits = limits_of(spec, client, version, cell.workload.pattern, block=cell.workload.block)
     client, server = client.beside(server), server.beside(client)
     if not limits.program.known:  # nor when it dials
         client, server = (replace(one, phase=None) for one in (client, server))

@@ -104,13 +104,16 @@ class Program:
 
     greets: commands precede the first call, whose replies wait for an ACK like any other; listens:
     a subscriber's reads have no limit, whatever the read timeout is; deaf: nor is it told that its
-    kernel gave up; known: somebody has looked at what it does by itself.
+    kernel gave up; anyhow: whatever Python it has; breath: how long it pauses when nothing came in
+    its turn, s; known: somebody has looked at what it does by itself.
     """
 
     words: Words
     greets: bool = True
     listens: bool = False
     deaf: bool = False
+    anyhow: bool = True
+    breath: float = 0.0
     known: bool = True
     redialling: Redialling = Redialling()
 
@@ -118,8 +121,11 @@ class Program:
 _FIRST_GREETING: Final = 5
 """redis-py says CLIENT SETINFO by itself since 5.0."""
 _FIRST_LISTENING: Final = 8
-"""PubSub.parse_response reads without a limit since 8.0. That of asyncio takes ETIMEDOUT, which is
-a TimeoutError like the end of its own wait, for nothing heard: it reads again, for ever."""
+"""PubSub.parse_response reads without a limit since 8.0, and ever since it was given one of its own
+to wait for. That of asyncio then takes ETIMEDOUT, which is asyncio's TimeoutError since Python 3.11
+like the end of its own wait, for nothing heard: it reads again, for ever."""
+_BREATH: Final = 0.1
+"""How long a subscriber pauses that heard nothing in its turn (netdiag.clients), s."""
 _FIRST_WHOLE: Final = (7, 2)
 """connect() repeats dial and greeting since 7.2."""
 _FIRST_REPEATING: Final = 4
@@ -128,17 +134,20 @@ _FIRST_RECONNECTING: Final = 6
 """PubSub reconnects before it raises since 6.0 (_reconnect)."""
 
 
-def program(client: Client, version: str, pattern: str) -> Program:
-    """How the program of a client behaves that follows a pattern."""
+def program(client: Client, version: str, pattern: str, *, block: float = 0.0) -> Program:
+    """How the program of a client behaves that follows a pattern; block: how long it listens at a
+    time, s, 0: for ever."""
     if client.kind == "phpredis":
         words = WORDS.get(f"phpredis {pattern}", WORDS["phpredis"])
         return Program(words=words, greets=False)
     if client.kind != "redis-py":
         return Program(words=_UNKNOWN, known=False)
     major, asyncio = known_major(version), client.mode == "asyncio"
-    listens = major >= _FIRST_LISTENING
+    listens = major >= _FIRST_LISTENING or block > 0
     return Program(words=WORDS["redis-py asyncio" if asyncio else "redis-py"],
                    greets=major >= _FIRST_GREETING, listens=listens, deaf=listens and asyncio,
+                   anyhow=client.python is None or version_of(client, "") != "",
+                   breath=_BREATH if block > 0 else 0.0,
                    redialling=_redialling(version, major, asyncio=asyncio))
 
 

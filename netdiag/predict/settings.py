@@ -14,6 +14,7 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.catalogue.servers import KEEPALIVE_PROBES
 from netdiag.catalogue.settings import Keepalive, Unset
 from netdiag.predict.programs import Program, backoff, program, version_of
+from netdiag.predict.wheel import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from netdiag.catalogue.clients import Client
     from netdiag.catalogue.redis_py import Backoff
     from netdiag.predict.kernel import Kernel
-    from netdiag.predict.wheel import Span
     from netdiag.scenario.plan import Cell
 
 
@@ -31,8 +31,8 @@ class Limits:
 
     keepalive: idle, interval and count; retry: the library's own repetitions; backoff: the pauses
     between them, `jitter` when each is drawn from 0 up to that; waking: from a timer's end until
-    the program has run and said so; listens: it subscribes; deaf: it
-    is not told when its kernel gives up.
+    the program has run and said so; listens: it subscribes; deaf: it is not told when its kernel
+    gives up.
     """
 
     read: float | None
@@ -48,12 +48,14 @@ class Limits:
     deaf: bool = False
 
 
-def limits_of(client: Client, kernel: Kernel, version: str, pattern: str) -> Limits:
-    """The limits of a client that follows a pattern; version: the library's, such as `8.1.0`."""
+def limits_of(client: Client, kernel: Kernel, version: str, pattern: str, *, block: float = 0.0,
+              ) -> Limits:
+    """The limits of a client that follows a pattern; version: the library's, such as `8.1.0`;
+    block: how long a subscriber listens at a time, s, 0: for ever."""
     own = version_of(client, version)
     told = client.timeouts(own)
     pauses, jitter = backoff(client, own)
-    speaks, listens = program(client, own, pattern), not PATTERNS[pattern].keeps
+    speaks, listens = program(client, own, pattern, block=block), not PATTERNS[pattern].keeps
     read, connect = _seconds(told.read_timeout), _seconds(told.connect_timeout)
     if connect is None and client.kind == "redis-py":
         connect = read  # its socket_connect_timeout None means its socket_timeout
@@ -66,7 +68,7 @@ def limits_of(client: Client, kernel: Kernel, version: str, pattern: str) -> Lim
         backoff=pauses,
         jitter=jitter,
         program=speaks,
-        waking=kernel.pace.waking,
+        waking=kernel.pace.waking + Span(0.0, speaks.breath if listens else 0.0),
         listens=listens,
         deaf=listens and speaks.deaf,
     )

@@ -281,3 +281,33 @@ def test_a_read_timeout_below_the_blocking_one_is_told_without_a_fault(
                                     **({} if pattern == "request" else {"block": block})}})
     told = predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0").healthy
     assert [one[:len(alarm)] for one in told] == ([alarm] if alarm else [])
+
+
+@pytest.mark.parametrize(("client", "block", "version", "noticed"), [
+    param("mode: sync", "0s", "8.1.0", KEEPALIVE, id="the blocking client is told"),
+    param("mode: sync", "2s", "8.1.0", KEEPALIVE, id="in turns, too"),
+    param("mode: asyncio", "0s", "8.1.0", "nothing", id="since 8.0 listening has no limit"),
+    param("mode: asyncio", "0s", "7.4.1", OWN, id="before it had the read timeout"),
+    param("mode: sync", "2s", "7.4.1", KEEPALIVE, id="which in turns is never reached"),
+    param("mode: asyncio", "2s", "4.6.0", "nothing", id="a turn's end and ETIMEDOUT look alike"),
+    param("{mode: asyncio, python: redis-py==8.1}", "0s", "", "nothing", id="an environment"),
+    param("{mode: asyncio, python: /bin/python3.10}", "0s", "8.1.0", "", id="nobody knows whose"),
+])
+def test_which_subscriber_is_told_that_its_kernel_gave_up(
+    client: str, block: str, version: str, noticed: str
+) -> None:
+    """Measured with redis-py 4.6.0, 5.0.8, 7.4.1, 8.0.1 and 8.1.0 on Python 3.10, 3.11 and 3.12."""
+    rest = client.strip("{}")
+    text = f"""
+name: deaf
+client:
+  {{kind: redis-py, {rest}, settings: {{read_timeout: 9s, retry: 0, connect_timeout: 1s,
+    keepalive: {{idle: 3s, interval: 1s, count: {9 if noticed == OWN else 3}}}}}}}
+workload: {{pattern: subscribe, block: {block}}}
+faults: [{{name: cut, at: blocked, do: blackhole}}]
+"""
+    one = predict(expand(loads(text)).cells[0], KERNEL, version=version).faults[0]
+    forecast = one.of("noticed")
+    assert (forecast.by if forecast is not None else "") == noticed
+    if not noticed:
+        assert "hangs on its Python" in one.unsaid[0]
