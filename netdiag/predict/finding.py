@@ -112,8 +112,15 @@ class _Finding:
         if phase == "request_delivered" and not (self.pattern.waits and self.calls.waits(nth)):
             found = replace(found, server="reply", asked=False)  # the reply leaves at once
         if phase == "request_in_flight" and not said.rides:
-            found = replace(found, server="idle", server_quiet=ZERO, assumes=())
+            found = replace(found, server="idle", server_quiet=self._since_ack(nth), assumes=())
         return replace(found, acks=said)
+
+    def _since_ack(self, nth: int) -> Span:
+        """How long before its nth request the client has acknowledged a reply."""
+        if nth == 1:
+            return ZERO
+        pause = (self.cell.workload.every or EVERY) if self.calls.own else self.cell.workload.work
+        return (exactly(pause) - self.pace.acked).at_least(0.0)
 
     def _understood(self, trigger: PhaseTrigger) -> None:
         if trigger.phase == "closing" and trigger.after:
@@ -183,7 +190,9 @@ class _Finding:
 
     def _same_call(self, gap: Span) -> None:
         """The client still waits in the call that it began so long ago. Raises Unpredictable."""
-        block = own_timeout(self.cell)
+        block, read = own_timeout(self.cell), self.limits.read
+        if read is not None and read <= gap.high:
+            raise Unpredictable("the read timeout has ended the call before the fault comes")
         if block and gap.high >= block:
             raise Unpredictable(f"the command's own timeout ({format_duration(block)}) has ended "
                                 "that call before the fault comes")
@@ -219,8 +228,9 @@ class _Finding:
                                 "as blocked or reply_in_flight would be exact")
         early = [push for push in pushes if push.high < at.low]
         gap = at - self.calls.called(len(early) + 1)
-        if self.limits.read is not None and self.limits.read <= gap.high:
-            raise Unpredictable("the read timeout has ended the call before the fault comes")
+        if gap.low < self.pace.acked.high:
+            raise Unpredictable("the fault comes while the client may still work on a message; a "
+                                "phase such as blocked or reply_in_flight would be exact")
         self._same_call(gap)
         found = self._quiet(at, since=gap, quiet=(gap - self.pace.acked).at_least(0.0))
         if early and not self.pattern.keeps:  # it hears while it works

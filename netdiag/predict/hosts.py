@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 from netdiag.faults.host import Freeze, Kill, Restart
 from netdiag.predict.client import RST_SOURCE, Candidate, earliest, read_timeout, told
 from netdiag.predict.pushes import Unpredictable
+from netdiag.predict.wheel import Span
 
 if TYPE_CHECKING:
     from netdiag.faults.fault import Fault
     from netdiag.predict.settings import Limits
     from netdiag.predict.situation import Situation
-    from netdiag.predict.wheel import Span
 
+_DYING: Final = Span(0.0, 0.05)
+"""From the order to kill a program until its kernel has closed its sockets, s."""
 FROZEN: Final = ("the server's kernel goes on acknowledging and answers keepalive probes for the "
                  "frozen program, and no read is limited: no timer will fire")
 
@@ -37,16 +39,13 @@ def after_host_fault(fault: Fault, seen: Situation, limits: Limits, healed: Span
     if not isinstance(fault.do, Kill | Restart):
         raise Unpredictable(f"what '{fault.do}' does is the program's own affair")
     words = limits.program.words
-    if seen.regime == "request" and seen.server == "reply":
-        raise Unpredictable("the server may have answered before it dies, and then the client "
-                            "notices by its next request")
     if seen.regime == "idle":
         again = limits.listens and limits.program.redialling.listen
         return told("a FIN from the peer", words.refused if again else words.closed,
-                    seen.busy + limits.waking,
+                    seen.busy + _DYING + limits.waking,
                     formula="the kernel closes the dead program's socket", source="kernel/exit.c")
     return told("a FIN from the peer or a RST from the peer", f"{words.closed} or {words.reset}",
-                seen.busy + limits.waking,
+                seen.busy + _DYING + limits.waking,
                 formula="the kernel closes the dead program's socket", source=RST_SOURCE)
 
 

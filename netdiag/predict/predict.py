@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict import client as ends
+from netdiag.predict import timers
 from netdiag.predict.case import Case
 from netdiag.predict.client import Candidate, earliest
 from netdiag.predict.dialling import connecting
@@ -143,11 +145,14 @@ def _server(case: Case) -> Forgetting:
 
 def _noticing(case: Case, server: Forgetting | None) -> Candidate | None:
     """What the client notices first; None: it never does. Raises Unpredictable."""
-    messages = bool(case.cell.workload.produce or own_timeout(case.cell))
+    workload = case.cell.workload
+    messages = bool(workload.produce or own_timeout(case.cell) or
+                    not PATTERNS[workload.pattern].waits)
     if case.seen.regime == "closing":
         raise Unpredictable("whoever sends the first FIN has already decided to close; what the "
                             "client notices does not hang on this fault")
     if case.fault.host is not None:
+        _unanswered(case)
         return after_host_fault(case.fault, case.seen, case.limits, case.heal.began,
                                 messages=messages)
     if not isinstance(case.fault.do, Blackhole):
@@ -161,9 +166,33 @@ def _noticing(case: Case, server: Forgetting | None) -> Candidate | None:
     if winner is not None and winner.when.low < healed.high:
         raise Unpredictable("the path heals at about the time at which the client would notice")
     if case.seen.regime == "syn":
-        return None  # the next SYN gets through
+        return _dialled(case, winner, healed)
     return after_healing(case.seen, case.limits, case.client, server,
                          Course(healed, winner, messages))
+
+
+def _unanswered(case: Case) -> None:
+    """What happens to a program takes no packet, so a reply that is under way arrives. Raises
+    Unpredictable."""
+    phase = getattr(case.fault.at, "phase", "")
+    at_once = phase.startswith("request") and not PATTERNS[case.cell.workload.pattern].waits
+    if at_once or (case.seen.server == "reply" and phase != "request_in_flight"):
+        raise Unpredictable(f"the server may have answered before one has '{case.fault.do}', and "
+                            "then the client notices with its next call")
+
+
+def _dialled(case: Case, winner: Candidate | None, healed: Span) -> Candidate | None:
+    """Who dials when the path heals: the next SYN gets through, if there is one before it gives up.
+    """
+    if case.limits.read is not None:
+        raise Unpredictable("the path heals while it dials, and the call that follows has a read "
+                            "of its own")
+    through = timers.first_after(timers.syn_copies(case.client.at(ZERO)), healed)
+    if winner is None or through.high < winner.when.low:
+        return None
+    if through.low < winner.when.high:
+        raise Unpredictable("the path heals at about the time of the last SYN")
+    return winner
 
 
 _REGIMES: Final = {

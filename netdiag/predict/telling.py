@@ -12,6 +12,7 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.predict.dialling import dial, in_vain
 from netdiag.predict.model import ERROR, Forecast
+from netdiag.predict.programs import Redialling
 from netdiag.predict.pushes import Unpredictable
 
 if TYPE_CHECKING:
@@ -53,7 +54,17 @@ def told(case: Case, winner: Candidate) -> Forecast | None:
                     text="nothing: the library dials again and repeats the command by itself")
 
 
+_POOL: Final = ("nothing: the pool finds the connection dead when it hands it out next, and dials "
+                "again")
+
+
 def _after_reset(case: Case, winner: Candidate) -> Forecast:
+    if getattr(case.fault.at, "phase", "") == "reply_delivered" and not case.limits.listens:
+        if case.seen.busy.low == 0 or case.limits.program.redialling == Redialling():
+            raise Unpredictable("whether the RST comes before the next call, so that the library "
+                                "dials again without a word, does not follow from the settings")
+        return Forecast(what=ERROR, when=None, by=NEVER, source="redis-py get_connection",
+                        text=_POOL, formula="the RST is there before the next call")
     if case.limits.retry == 0:
         return _shown(winner, winner.when, winner.sees, winner.formula)
     if case.limits.read is not None:

@@ -8,6 +8,7 @@ tcp_output.c), so that what a chain of timers may do is what its intervals say, 
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,22 @@ def syn_steps(kernel: Kernel) -> Iterator[float]:
     while True:
         yield step
         step = min(step * 2, kernel.rto_max)
+
+
+def syn_copies(kernel: Kernel) -> list[Span]:
+    """When an unanswered SYN is sent again, from the first one on; the last of them is when it
+    would be, if the kernel did not give up instead."""
+    return alternatives(_syn_copies(kernel, wheel, origin) for wheel in kernel.wheels
+                        for origin in kernel.origins(wheel))
+
+
+def _syn_copies(kernel: Kernel, wheel: Wheel, moment: Ticks) -> list[Span]:
+    count = kernel.setting("tcp_syn_retries") + kernel.setting("tcp_syn_linear_timeouts")
+    found = []
+    for sent, step in enumerate(itertools.islice(syn_steps(kernel), count)):
+        moment = moment.after(wheel.ticks(step), late=wheel.late, woken=sent > 0)
+        found.append(wheel.sent(moment))
+    return found
 
 
 def syn_dies(kernel: Kernel) -> Span:

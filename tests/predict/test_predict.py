@@ -25,16 +25,18 @@ Times = tuple[float, float] | None
 def cell(at: Any = "blocked", do: Any = "blackhole", *, read: str | None = None, retry: int | None
          = 0, server: int = 0, block: str = "0s", produce: Any = (), sysctls: Any = None,
          lasts: str | None = None, kind: str = "redis-py", pattern: str = "brpop",
-         **settings: Any) -> FaultPrediction:
+         mode: str = "", every: str = "", **settings: Any) -> FaultPrediction:
     """One fault of one cell, predicted."""
     told = {"read_timeout": read, "connect_timeout": None, **settings}
     if kind == "redis-py":
         told = {"keepalive": None, **told, **({} if retry is None else {"retry": retry})}
     fault = {"name": "cut", "at": at, "do": do, **({"for": lasts} if lasts else {})}
     text = json.dumps({
-        "name": "table", "client": {"kind": kind, "settings": told}, "faults": [fault],
+        "name": "table", "faults": [fault],
+        "client": {"kind": kind, "settings": told, **({"mode": mode} if mode else {})},
         "server": {"config": {"tcp-keepalive": server}},
-        "workload": {"pattern": pattern, "block": block, "produce": list(produce)},
+        "workload": {"pattern": pattern, "block": block, "produce": list(produce),
+                     **({"every": every} if every else {})},
         "hosts": {host: {f"net.ipv4.{name}": value for name, value in row.items()}
                   for host, row in (sysctls or {}).items()}})
     return predict(expand(loads(text)).cells[0], KERNEL, version="8.1.0").faults[0]
@@ -72,7 +74,22 @@ NOTICED = [
           id="without a tail loss probe 1 RTO + 3"),
     param({"read": "4s", **PROBES}, OWN, (3.9, 4.2), id="the read timeout comes first"),
     param({"read": "20s", **PROBES}, KEEPALIVE, (11.0, 11.5), id="keepalive comes first"),
+    param({"at": "request_in_flight", "user_timeout": "3s",
+           "sysctls": {"server": {"tcp_sack": 0}}}, RETRANSMISSION, (3.19, 3.4),
+          id="nor where the other end has no SACK"),
+    param({"at": "12s", "pattern": "request", "every": "5s", "user_timeout": "3s"},
+          RETRANSMISSION, (6.3, 6.6), id="the next request comes at 15 s"),
+    param({"at": {"phase": "reply_in_flight", "nth": 3}, "pattern": "request", "every": "5s",
+           "user_timeout": "3s"}, RETRANSMISSION, (3.4, 3.6), id="a request that was answered"),
+    param({"at": {"event": "got", "after": "2s"}, "produce": [{"at": "7s"}], **PROBES}, KEEPALIVE,
+          (8.9, 9.5), id="2 s of the idle time are over"),
+    param({"pattern": "subscribe", **PROBES}, KEEPALIVE, (10.9, 11.5), id="a subscriber"),
+    param({"pattern": "subscribe", "mode": "asyncio", **PROBES}, "nothing", None,
+          id="whose library takes ETIMEDOUT for nothing heard"),
     param({"at": "connecting", "connect_timeout": "2s"}, OWN, (2.0, 2.2), id="one dial"),
+    param({"at": "connecting", "connect_timeout": "200s", "sysctls": {"client": {
+        "tcp_syn_retries": 1}}}, RETRANSMISSION, (3.0, 3.1), id="the kernel gives up first"),
+    param({"at": "connecting", "read": "4s"}, OWN, (4.0, 4.1), id="or its limit of a read"),
     param({"at": "connecting", "connect_timeout": "2s", "retry": 3}, OWN, (2.0, 2.2),
           id="the library dials again by itself"),
     param({"at": "connecting"}, RETRANSMISSION, (127.0, 131.5), id="SYN: 1 3 7 15 31 63 127"),
@@ -159,6 +176,11 @@ HEALED = [
           (3.4, 3.6), id="healed too late"),
     param({"lasts": "3s", "read": "4s"}, OWN, (3.9, 4.2), id="no message, so the read ends"),
     param({"lasts": "3s", "do": "freeze", "read": "4s"}, OWN, (3.9, 4.2), id="the same, thawed"),
+    param({"lasts": "2s", "at": "connecting"}, "nothing", None, id="the SYN at 3 s gets through"),
+    param({"lasts": "2s", "at": "connecting", "sysctls": {"client": {"tcp_syn_retries": 1}}},
+          RETRANSMISSION, (3.0, 3.1), id="there is no SYN any more"),
+    param({"lasts": "2s", "at": "connecting", "connect_timeout": "2500ms"}, OWN, (2.5, 2.6),
+          id="the library gives up before the next SYN"),
 ]
 
 
@@ -218,6 +240,25 @@ def test_what_the_application_sees_comes_after_the_librarys_own_repetitions() ->
     assert endless is not None
     assert endless.when is None
     assert "repeats the command by itself" in endless.text
+
+
+DIALS = {"read": "4s", "connect_timeout": "5s"}
+
+
+@pytest.mark.parametrize(("given", "times"), [
+    param({"retry": 0}, (3.9, 4.1), id="at once"),
+    param({"retry": 2}, (34.0, 34.4), id="two repetitions, each of three dials"),
+    param({"retry": 2, "mode": "asyncio"}, (14.0, 14.2), id="asyncio: each of one"),
+    param({"kind": "phpredis"}, (3.9, 4.1), id="phpredis repeats nothing"),
+])
+def test_how_often_a_library_dials_before_it_says_so(given: dict[str, Any], times: Times) -> None:
+    told(cell(**DIALS, **given), "error", OWN, times)
+
+
+def test_a_subscriber_dials_before_it_says_so_however_often_it_was_told_to() -> None:
+    """PubSub._reconnect is the failure's handler, so it comes before the count (retry.py)."""
+    one = cell(pattern="subscribe", connect_timeout="5s", **PROBES)
+    told(one, "error", KEEPALIVE, (15.9, 16.5))
 
 
 @pytest.mark.parametrize(("given", "sentence"), [
