@@ -284,6 +284,8 @@ class _Story:
         how = self.handed.failed(way)
         if how is None:
             return "unknown", "not answered when the cell ended"
+        if not way.called:
+            return "lost", f"never sent: the caller {how} before its call: lost"
         if not self.pattern.keeps:
             return "lost", f"nothing came back, and the caller {how}: lost"
         if not self.ways.looked:

@@ -73,7 +73,8 @@ def predicted(cell: Cell, seen: Seen) -> tuple[tuple[Predicted, ...], tuple[str,
     if kernel is None:
         return (), ("the recording does not say on which kernel it was made",)
     if len(cell.faults) != 1 or len(began) != 1:
-        why = "several faults meet" if len(cell.faults) > 1 else "no fault took effect"
+        several = max(len(cell.faults), len(began)) > 1  # its own, and the server's by others
+        why = "several faults meet" if several else "no fault took effect"
         return (), (f"{why}, so there is nothing to foretell",)
     foretold = predict(cell, kernel, version=version, rto=_timeouts(seen),
                        healed=_lasted(began[0])).faults[0]

@@ -30,8 +30,9 @@ class Way:
     """One message; times are absolute ns. accepted: when the server said that it took it; refused:
     why it did not; listeners: how many the server says heard it (channels only); places: where it
     lay at the end; executed: how often a request was done; makers: the clients that made it, where
-    clients make the messages; foreign: it is somebody else's, and `pushed` is when it was first
-    known to be there; held: noted as not acknowledged at the end.
+    clients make the messages; called: it came to its call, and did not fail before; foreign: it is
+    somebody else's, and `pushed` is when it was first known to be there; held: noted as not
+    acknowledged at the end.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Way:
     places: tuple[str, ...] = ()
     executed: int = 0
     makers: list[str] = field(default_factory=list)
+    called: bool = True
     foreign: bool = False
     held: bool = False
 
@@ -118,7 +120,8 @@ def _requested(moments: Moments) -> dict[str, Way]:
     for event in moments.of("client.app", "call", "error"):
         if "id" not in event.data:
             continue
-        way = ways.setdefault(_name(event), Way(_name(event), event.t, event.t))
+        made = Way(_name(event), event.t, event.t, called=event.what == "call")
+        way = ways.setdefault(made.id, made)
         if event.who not in way.makers:
             way.makers.append(event.who)
     return ways

@@ -216,7 +216,7 @@ def test_a_reply_that_the_server_still_sends_again_says_so() -> None:
           [Reply(CLIENT, 1, 3 * SECOND, 1, 1, 1, 0, 3 * SECOND)], [cut(1, 3)], "late",
           "answered 3.00 s after it was made; the server did not answer for 2.00 s", id="late"),
     param("request", [event(4, "client.app", "error", "fail", id="m1"), left(executed=[])], [], [],
-          "lost", "never executed, and the caller got an error: lost", id="nobody to dial"),
+          "lost", "never sent: the caller got an error before its call: lost", id="nobody to dial"),
     param("request", [call(1, "m1"), event(4, "client.app", "error", "fail", id="m1"),
                       event(5, "server.app", "exit", "fail", code=-9), left(executed=[])], [], [],
           "lost", "not answered, and the caller got an error; the server ended at +5.000 s, so "

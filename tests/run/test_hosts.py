@@ -92,7 +92,7 @@ def recording(tmp_path_factory):
                 )
             ),
             faults=faults,
-            duration=6.0,
+            duration=8.0,
         )
         for index, (name, faults) in enumerate(EACH.items())
     )

@@ -98,6 +98,13 @@ workload: {pattern: request, key: jobs, every: 7s, after_error: {pause: 500ms}}
 faults: [{name: cut, at: {event: got, after: 100ms}, do: blackhole, for: 6s}]
 duration: 10s
 """
+PCONNECT_CLOSED = """
+name: pconnect-closed
+client: {kind: phpredis, settings: {pconnect: true, read_timeout: 2s}}
+workload: {pattern: request, key: jobs, every: 1500ms, after_error: {pause: 500ms}}
+faults: [{name: again, at: {event: got, after: 100ms}, do: restart}]
+duration: 5s
+"""
 KEEPALIVE = """
 name: keepalive
 server: {config: {tcp-keepalive: 0}}
@@ -142,7 +149,7 @@ matrix:
 duration: 4s
 """
 SCENARIOS = (RESTARTED, PATTERNS, BLOCKED, AGAIN, CONNECTING, IN_FLIGHT, HEALED, PCONNECT,
-             KEEPALIVE)
+             PCONNECT_CLOSED, KEEPALIVE)
 
 
 @dataclass(frozen=True)
@@ -342,6 +349,21 @@ def test_pconnect_hands_out_the_dead_connection(cells):
     assert (answer.client, answer.label) == (first, "rst")
     assert cell.said("error") == [READ_ERROR]
     assert [one["data"]["id"] for one in cell.app if one["what"] == "got"] == ["r1", "r3"]
+
+
+def test_pconnect_to_a_peer_that_has_closed_dials_anew_and_nobody_notices(cells):
+    """Claim: pconnect() gives the dead connection to the next request, which fails. Where the FIN
+    of the peer has come, it is seen before anything is sent.
+    """
+    cell = cells["pconnect-closed"]
+    first = cell.frames[0].client
+    (end,) = [one for one in cell.frames if one.side == 1 and one.label == "fin"
+              and one.client == first]
+    later = [one for one in cell.frames if one.client == first and one.side == 0 and one.t > end.t]
+    assert not any(one.segment.payload for one in later), "no request goes to the dead connection"
+    assert cell.said("error") == []
+    assert [one["data"]["id"] for one in cell.app if one["what"] == "got"][:2] == ["r1", "r2"]
+    assert len({one.client for one in cell.frames}) == 2
 
 
 def test_tcp_keepalive_is_only_a_switch(cells):

@@ -74,7 +74,8 @@ def test_in_every_cell_the_messages_add_up_to_what_was_produced(home: Home) -> N
         lines = (directory / "events.jsonl").read_text().splitlines()
         events = [json.loads(line) for line in lines]
         made = [one["data"]["id"] for one in events
-                if (one["what"], one["outcome"]) in (("push", "start"), ("call", "start"))
+                if (one["what"], one["outcome"]) in (("push", "start"), ("call", "start"),
+                                                     ("error", "fail"))
                 and "id" in one["data"]]
         told = Counter(message["id"] for message in analysis["messages"])
         assert told == Counter(dict.fromkeys(made, 1)), name
