@@ -67,7 +67,7 @@ def command(
 
     Exit code: 0, or 64 for a mistake in the arguments, or a target that nothing meets.
     """
-    from netdiag.predict.advice import advise, recommended  # noqa: PLC0415 - imports when called
+    from netdiag.predict.advice import advise, assumed, recommended  # noqa: PLC0415 - imports when called
     from netdiag.predict.knobs import Wish  # noqa: PLC0415
 
     follows = CLIENTS[_CLIENTS[client].kind].patterns
@@ -85,7 +85,7 @@ def command(
     best = recommended(advice)
     if as_json:
         click.echo(json.dumps({"detect_within": within, "pattern": pattern, "client": client,
-                               "recommended": advice.index(best),
+                               "recommended": advice.index(best), "assumed": assumed(kernel),
                                "sets": [one.to_json() for one in advice]}, indent=1))
         return 0
     from rich.console import Console  # noqa: PLC0415 - not needed for --json
@@ -95,5 +95,6 @@ def command(
     name = f"{client} {named(version)}" if redis_py else client
     click.echo(f"{pattern} with {name}, to notice within {format_duration(within)}, on "
                f"{words_of(kernel)}")
-    print_advice(advice, best, Console(markup=False, highlight=False, emoji=False))
+    print_advice(advice, best, Console(markup=False, highlight=False, emoji=False),
+                 assumed=assumed(kernel))
     return 0

@@ -16,26 +16,25 @@ from netdiag.catalogue.patterns import PATTERNS
 from netdiag.faults.blackhole import Blackhole
 from netdiag.faults.fault import Fault
 from netdiag.faults.host import Freeze
-from netdiag.faults.trigger import PhaseTrigger, TimeTrigger
+from netdiag.faults.trigger import PhaseTrigger
 from netdiag.predict import timers
-from netdiag.predict.knobs import Knob, Wish, knobs, together, told, unforestalled
+from netdiag.predict.knobs import Knob, Wish, knobs, slowest, together, told, unforestalled
 from netdiag.predict.model import ERROR, NOTICED, SERVER
 from netdiag.predict.predict import predict
 from netdiag.predict.settings import limits_of, of_host
 from netdiag.scenario.plan import Cell
-from netdiag.scenario.workload import Produce, Workload
+from netdiag.scenario.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netdiag.faults.fault import Verb
+    from netdiag.predict.kernel import Kernel
     from netdiag.predict.model import Forecast
     from netdiag.predict.wheel import Span
 
 _HOUR: Final = 3600.0
 _MOST_KNOBS: Final = 3
-SOON: Final = 0.35
-"""When the reply that is lost would have come: as soon as the client surely waits, s."""
 UNTOLD: Final = "nobody knows what"
 ZERO_WINDOW: Final = "zero_window"
 
@@ -65,13 +64,13 @@ _WAITS: Final = ("blocked", "reply_in_flight")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What becomes of one danger: `within` the target or not; low, high: seconds, None: never."""
+    """What becomes of one danger: `within` the target or not; at_most: after how many seconds it is
+    noticed if it comes as the waiting begins, later ones are noticed sooner; None: never."""
 
     danger: str
     about: str
     within: bool
-    low: float | None
-    high: float | None
+    at_most: float | None
     by: str
 
 
@@ -106,6 +105,7 @@ def advise(wish: Wish) -> tuple[Advice, ...]:
 
     Raises ValueError for a target that no setting meets.
     """
+    wish = replace(wish, kernel=slowest(wish.kernel))
     known = [knob for knob in knobs(wish) if knob is not None]
     made: dict[frozenset[str], Advice] = {}
     for size in range(min(_MOST_KNOBS, len(known)) + 1):
@@ -125,6 +125,14 @@ def advise(wish: Wish) -> tuple[Advice, ...]:
         raise ValueError(f"no setting notices within {wish.within:g} s; write a longer time")
     found.sort(key=lambda row: (row[0], -len(row[1].covered)))
     return (alone, *(one for _, one in found))
+
+
+def assumed(kernel: Kernel) -> str:
+    """What the times of an advice take for granted, in a sentence."""
+    rto = slowest(kernel).rto
+    return (f"a round trip takes {kernel.rtt.high * 1000:.0f} ms at most, so that the "
+            f"retransmission timeout is {rto.low * 1000:.0f} to {rto.high * 1000:.0f} ms; a slower "
+            "network adds to what is noticed by it")
 
 
 def recommended(advice: tuple[Advice, ...]) -> Advice:
@@ -189,19 +197,18 @@ def _coverage(name: str, cell: Cell, wish: Wish) -> Coverage:
         when, by = (noticed.when, noticed.by) if noticed is not None else (None, UNTOLD)
     return Coverage(danger=name, about=danger.about, by=by,
                     within=when is not None and when.high <= wish.within + 1e-6,
-                    low=None if when is None else when.low,
-                    high=None if when is None else when.high)
+                    at_most=None if when is None else when.high)
 
 
 def _noticed(danger: Danger, cell: Cell, wish: Wish) -> Forecast | None:
-    """When the client notices; a reply is lost as soon as it waits, which takes longest. One that
-    makes its requests itself waits for each as a blocking pop does, at times that nobody knows."""
-    at = PhaseTrigger(phase=danger.phase)
+    """When the client notices a danger that comes as its waiting begins, which takes longest. One
+    that has lost a reply waits on like one whose path is dead: nothing of its own is unacknowledged
+    either. One that makes its requests itself waits for each as a blocking pop does, at times that
+    nobody knows."""
+    at = PhaseTrigger(phase="blocked" if danger.phase in _WAITS else danger.phase)
     idle = replace(cell, workload=replace(cell.workload, pattern="brpop")) \
         if danger.phase in _WAITS and not _blocks(cell.workload.pattern) else cell
-    produce = (Produce(at=TimeTrigger(time=SOON)),) if danger.phase == "reply_in_flight" else ()
-    asked = replace(idle, faults=(Fault(name="danger", at=at, do=danger.verb),),
-                   workload=replace(idle.workload, produce=produce))
+    asked = replace(idle, faults=(Fault(name="danger", at=at, do=danger.verb),))
     return predict(asked, wish.kernel, version=wish.version).faults[0].of(danger.what)
 
 

@@ -18,6 +18,7 @@ from netdiag.predict import retransmission, timers
 from netdiag.predict.client import POLL_SLACK
 from netdiag.predict.dialling import given_up
 from netdiag.predict.settings import limits_of
+from netdiag.predict.wheel import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,12 @@ class Knob:
     costs: tuple[str, ...] = ()
 
 
+def slowest(kernel: Kernel) -> Kernel:
+    """The kernel of a connection of which nobody knows how its peer acknowledges: its
+    retransmission timeout may be that of ACKs at once, of delayed ones, or any between."""
+    return replace(kernel, rtt=Span(kernel.rtt.low, kernel.pace.delayed.high))
+
+
 def told(client: Client, settings: dict[str, Any]) -> Client:
     """The client, with some of its settings changed."""
     fields: Any = client.settings
@@ -68,10 +75,9 @@ def told(client: Client, settings: dict[str, Any]) -> Client:
 def knobs(wish: Wish) -> tuple[Knob | None, ...]:
     """The settings that this client can be told; None for one that cannot meet the target."""
     php = isinstance(wish.client.settings, PhpRedisSettings)
-    within = wish.within
-    after = wish.kernel.after((True,))  # the slowest that a fresh connection's kernel is
-    return (_read(wish, php=php), _keepalive(within, after, php=php),
-            (_retries(within, after) if php else _user_timeout(within, after)),
+    within, kernel = wish.within, wish.kernel
+    return (_read(wish, php=php), _keepalive(within, kernel, php=php),
+            (_retries(within, kernel) if php else _user_timeout(within, kernel)),
             _connect(wish, php=php))
 
 

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from netdiag.predict.advice import Advice, Coverage
 
 
-def print_advice(advice: tuple[Advice, ...], best: Advice, console: Console) -> None:
-    """Print advice: the recommended set, which set notices what in time, then every set's price."""
+def print_advice(advice: tuple[Advice, ...], best: Advice, console: Console, *, assumed: str,
+                 ) -> None:
+    """Print advice: the recommended set, which set notices what in time, then every set's price;
+    assumed: what its times take for granted."""
     ink = Ink(console.options.ascii_only)
-    print_parts(chain(_recommended(advice, best, ink), _side_by_side(advice, ink),
+    granted = (Text(), ink.text(f"assumed: {assumed}", "dim"))
+    print_parts(chain(_recommended(advice, best, ink), granted, _side_by_side(advice, ink),
                       *(_other(number, one, ink) for number, one in enumerate(advice)
                         if one is not best)), console)
 
@@ -65,7 +68,7 @@ def _short(row: Coverage) -> str:
 
 
 def _at_most(row: Coverage, ink: Ink) -> Text:
-    when = "untold" if row.by == UNTOLD else "never" if row.high is None else span(row.high)
+    when = "untold" if row.by == UNTOLD else "never" if row.at_most is None else span(row.at_most)
     return ink.text(when, "green") if row.within else ink.text(f"{when} !", "red")
 
 
@@ -102,12 +105,10 @@ def _rows(table: Table, word: str, lines: Iterable[str], ink: Ink) -> None:
 
 
 def _covered(row: Coverage) -> str:
-    """`idle, the path dies while it waits: 27.15 to 29.54 s, by the kernel's keepalive timer`."""
+    """`idle, the path dies while it waits: at most 29.54 s, by the kernel's keepalive timer`."""
     about = f"{_short(row)}, {row.about}"
     if row.by == UNTOLD:
         return f"{about}: settings this short do not tell"
-    if row.low is None or row.high is None:
+    if row.at_most is None:
         return f"{about}: never noticed"
-    low, high = span(row.low), span(row.high)
-    unit = f" {high.rpartition(' ')[2]}"
-    return f"{about}: {low.removesuffix(unit)} to {high}, by {row.by}"
+    return f"{about}: at most {span(row.at_most)}, by {row.by}"
