@@ -45,6 +45,8 @@ class Where:
         """What the sandbox of that plan (or of one that chooses nothing) needs to know; see
         `hosts_for`. A plan that needs other hosts than those asked for is refused by `preflight`.
         """
+        if self.warp and self.lab == "namespaces":
+            raise click.UsageError("--warp is for guests, and --lab namespaces for this kernel")
         asked = self.lab is not None or self.warp
         place = "here" if asked or plan is None else plan.place
         lab = "docker" if place == "docker" else self.lab or "namespaces"

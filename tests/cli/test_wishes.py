@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 from pytest import param
 
@@ -32,6 +33,12 @@ def test_a_scenario_that_needs_containers_gets_them(
 ) -> None:
     hosts = Where(lab, warp=False, attach=None).hosts(expand(loads(text)))
     assert isinstance(hosts, Containers) is docker
+
+
+@pytest.mark.parametrize("lab", ["namespaces", "docker"])
+def test_a_virtual_clock_is_for_guests(lab: str) -> None:
+    with pytest.raises(click.UsageError, match=f"--warp is for guests, and --lab {lab}"):
+        Where(lab, warp=True, attach=None).hosts()
 
 
 @pytest.mark.parametrize(
