@@ -21,6 +21,7 @@ from netdiag.tcp.book import (
     FIRST_FRAME,
     FIRST_NS,
     FLIGHT_FRAME,
+    FLIGHT_ROW,
     FLIGHT_SEQ,
     FULL,
     HANDSHAKE_NS,
@@ -57,6 +58,8 @@ from netdiag.tcp.book import (
 )
 from netdiag.tcp.endings import end
 from netdiag.tcp.episodes import (
+    ANSWERED,
+    RESET,
     UNDECIDED,
     acked,
     healed,
@@ -73,6 +76,7 @@ from netdiag.tcp.fields import (
     LAST_DATA_NS,
     MASK,
     NEW_BYTES,
+    RST_VERDICT,
     SIDE,
     SINCE_PREVIOUS,
     STEP,
@@ -104,6 +108,7 @@ FOR_A_WORD: Final = 1  # of SILENCE_WAITS
 FOR_ITS_ACK: Final = 2
 SYN_OR_FIN: Final = 3
 FIN_FLAG: Final = 1
+ACCEPTED: Final = 2  # of RST_VERDICT
 NOTABLE_SILENCE: Final = 1_000_000_000  # ns; what breaks a longer one has a row
 
 
@@ -147,7 +152,7 @@ def account(
             if book[peer + LATE_OPEN] == UNDECIDED:
                 acked(book, rows, peer, una, tsecr)
             if book[peer + CHAIN_LASTS] and una != book[peer + CHAIN_UNA]:
-                healed(book, peer, number, t_ns)
+                healed(book, peer, number, t_ns, ANSWERED)
             book[peer + UNA_SEEN] = una
             book[peer + UNA_NS] = t_ns
         closed = state[tracked + WINDOW] == 0
@@ -163,6 +168,8 @@ def account(
             book, rows, rows_used, conn, number, t_ns, marks << 16 | label << 8 | side,
             state[STEP], length, state[SINCE_PREVIOUS],
         )  # fmt: skip
+        if label == DATA:
+            book[own + FLIGHT_ROW] = row
         _special(
             state, book, rows, rows_used, conn, side, number, t_ns, label, seq, flags, length,
             tsval, tsecr, row,
@@ -308,3 +315,6 @@ def _special(
         book[own + ANSWER_TSVAL] = tsval
     elif label == RST or flags & FIN_FLAG:
         end(state, book, side, number, t_ns, flags)
+        peer = OWN if side else OWN + SIDE_BOOK
+        if state[RST_VERDICT] == ACCEPTED and book[peer + CHAIN_LASTS]:
+            healed(book, peer, number, t_ns, RESET)

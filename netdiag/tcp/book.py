@@ -116,7 +116,8 @@ VAIN_SEQ: Final = 80
 VAIN_NS: Final = 81  # since when
 VAIN_FRAME: Final = 82
 ANSWER_TSVAL: Final = 83  # of its last answer to a probe; -1
-LABEL_BASE: Final = 84
+FLIGHT_ROW: Final = 84  # slot + 1 of the last new data that has a row
+LABEL_BASE: Final = 85
 CAUSE_BASE: Final = LABEL_BASE + COPY
 SPOKEN: Final = CAUSE_BASE + COPY  # the application, see speech.py
 
@@ -141,7 +142,7 @@ O_LAST: Final = 3
 O_END: Final = 4
 O_COUNT: Final = 5
 O_LABEL: Final = 6
-O_HEARD: Final = 7  # 1: the answers passed here, and did not arrive
+O_END_KIND: Final = 7  # see facts.Healing
 
 # the application of one side
 KIND: Final = SPOKEN  # 0 not known yet, 1 RESP, 2 TLS, 3 neither

@@ -29,6 +29,7 @@ from netdiag.tcp.book import (
     CHAIN_UNA,
     FIN_FRAME,
     FLIGHT_FRAME,
+    FLIGHT_ROW,
     FLIGHT_SEQ,
     KEEPALIVE,
     LATE_FRAME,
@@ -41,8 +42,8 @@ from netdiag.tcp.book import (
     O_AT,
     O_COUNT,
     O_END,
+    O_END_KIND,
     O_FIRST,
-    O_HEARD,
     O_LABEL,
     O_LAST,
     O_NS,
@@ -61,7 +62,9 @@ from netdiag.tcp.book import (
     P_SENT,
     PROBE_ROW,
     PROBE_WAITS,
+    R_NUMBER,
     RESENT,
+    ROW,
     SIDE_BOOK,
     SIDE_FIRST_NS,
     UNKNOWABLE,
@@ -110,6 +113,10 @@ PROBE_PLACES: Final = (0, KEEPALIVE, ZERO_PROBES)  # by PROBE_WAITS
 PATIENT: Final = 3  # so many retransmissions in a row are no accident
 LOST_PROBES: Final = 2  # nor so many probes
 
+ANSWERED: Final = 0  # as facts.Healing numbers them
+UNHEARD: Final = 1
+RESET: Final = 2
+
 UNDECIDED: Final = 1  # of LATE_OPEN
 NEEDLESS_BY_TIME: Final = 2  # a D-SACK for it is still to come, and says nothing new
 NEEDED_BY_TIME: Final = 3  # a D-SACK can still say otherwise
@@ -147,7 +154,7 @@ def resent(
         book[own + LATE_OPEN] = NEEDLESS_BY_TIME
         mark_row(rows, row, number, SPURIOUS_ROW)
         if state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
-            unheard(state, book, own, number, t_ns, label, seq)
+            unheard(state, book, own, number, t_ns, _alone(label, size), seq)
     elif state[CAUSE] in (TAIL_LOSS_PROBE, RTO):
         if _chain(state, book, own, tracked, number, t_ns, label, seq, size):
             _original(book, rows, rows_used, conn, side, seq, length)
@@ -223,23 +230,35 @@ def _original(
     seq: int,
     length: int,
 ) -> None:
-    """A row for the data that a chain sends again: new data has none."""
+    """A row for the data that a chain sends again: new data has none, unless it broke a silence."""
     own = OWN + SIDE_BOOK if side else OWN
-    if book[own + CHAIN_SENT_FRAME] and book[own + FLIGHT_SEQ] == seq and length:
+    frame = book[own + CHAIN_SENT_FRAME]
+    if not (frame and book[own + FLIGHT_SEQ] == seq and length):
+        return
+    row = book[own + FLIGHT_ROW]
+    if row and rows[(row - 1) * ROW + R_NUMBER] == frame:
+        mark_row(rows, row, frame, ORIGINAL_ROW)
+    else:
         add_row(
-            book, rows, rows_used, conn, book[own + CHAIN_SENT_FRAME], book[own + CHAIN_SENT],
+            book, rows, rows_used, conn, frame, book[own + CHAIN_SENT],
             ORIGINAL_ROW << 16 | DATA << 8 | side, 0, length, 0,
         )  # fmt: skip
 
 
-def healed(book: MutableSequence[int], own: int, number: int, t_ns: int) -> None:
-    """Frame `number` acknowledges what a chain of PATIENT or more sent again."""
+def healed(book: MutableSequence[int], own: int, number: int, t_ns: int, how: int) -> None:
+    """Frame `number` answers what a chain of PATIENT or more sent again."""
     began = book[own + CHAIN_SENT] or book[own + CHAIN_FIRST_NS]
     book[own + CHAIN_LASTS] = 0
+    label = _alone(book[own + CHAIN_LABEL], book[own + CHAIN_LENGTH])
     outage(
         book, own, began, t_ns - began, book[own + CHAIN_FIRST_FRAME],
-        book[own + CHAIN_LAST_FRAME], number, book[own + CHAIN_COUNT], book[own + CHAIN_LABEL], 0,
+        book[own + CHAIN_LAST_FRAME], number, book[own + CHAIN_COUNT], label, how,
     )  # fmt: skip
+
+
+def _alone(label: int, size: int) -> int:
+    """The label of a retransmission; a FIN that only rides on data is that of the data."""
+    return RTO if label == FIN_AGAIN and size > 1 else label
 
 
 def unheard(
@@ -261,7 +280,7 @@ def unheard(
     if book[own + VAIN_COUNT] >= PATIENT:
         outage(
             book, own, book[own + VAIN_NS], t_ns - book[own + VAIN_NS], book[own + VAIN_FRAME],
-            number, 0, book[own + VAIN_COUNT], label, 1,
+            number, 0, book[own + VAIN_COUNT], label, UNHEARD,
         )  # fmt: skip
 
 
@@ -275,7 +294,7 @@ def outage(
     ended: int,
     count: int,
     label: int,
-    heard: int,
+    how: int,
 ) -> None:
     """Keep the longest."""
     place = own + OUTAGE
@@ -288,7 +307,7 @@ def outage(
     book[place + O_END] = ended
     book[place + O_COUNT] = count
     book[place + O_LABEL] = label
-    book[place + O_HEARD] = heard
+    book[place + O_END_KIND] = how
 
 
 def acked(
@@ -378,7 +397,7 @@ def probe_answered(
         label = KEEPALIVE_PROBE if which == 1 else ZERO_WINDOW_PROBE
         outage(
             book, own, began, t_ns - began, book[at + P_ROW_FRAME], book[at + P_LAST_FRAME],
-            number, book[at + P_ROW], label, 0,
+            number, book[at + P_ROW], label, ANSWERED,
         )  # fmt: skip
     book[at + P_ANSWERED] += 1
     book[at + P_ROW] = 0

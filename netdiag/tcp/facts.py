@@ -26,7 +26,8 @@ from netdiag.tcp.table import ROW_TEXTS, Row, Rows
 __all__ = [
     "ANSWERED_ROW", "AT_LEAST_ROW", "BREAKS_SILENCE_ROW", "DSACK_ROW", "ORIGINAL_ROW", "ROW_TEXTS",
     "SPURIOUS_ROW", "Application", "CaptureFacts", "Chain", "ConnectionFacts", "Drops", "Ending",
-    "Opening", "Outage", "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence", "Totals",
+    "Healing", "Opening", "Outage", "Outstanding", "Probes", "Row", "Rows", "SideFacts", "Silence",
+    "Totals",
 ]  # fmt: skip
 
 
@@ -85,6 +86,14 @@ class Probes:
     deaf: int = 0  # in a row at the end: the answer to the one before had passed, but not arrived
 
 
+class Healing(IntEnum):
+    """How an outage ended."""
+
+    ANSWERED = 0
+    UNHEARD = 1  # the peer's answers passed here, but were lost behind: when one arrived is unknown
+    RESET = 2  # by the peer's RST
+
+
 @dataclass(frozen=True, slots=True)
 class Outage:
     """The longest time that one side asked in vain before it was answered, or stopped to ask."""
@@ -96,7 +105,7 @@ class Outage:
     ended_frame: int  # what ended it; 0: not seen
     count: int  # how often it asked again
     label: Label  # how it asked last
-    heard: bool  # the peer's answers passed here, so they were lost behind this point
+    healing: Healing
 
 
 @dataclass(frozen=True, slots=True)

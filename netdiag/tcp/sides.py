@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdiag.tcp import book as b
 from netdiag.tcp import fields as f
-from netdiag.tcp.facts import Application, Chain, Outage, Probes, SideFacts
+from netdiag.tcp.facts import Application, Chain, Healing, Outage, Probes, SideFacts
 from netdiag.tcp.holes import recall
 from netdiag.tcp.labels import COPY, LABELS, Label
 from netdiag.tcp.moments import off_clock
@@ -146,7 +146,7 @@ def _outage(book: Sequence[int], at: int, first_ns: int) -> Outage | None:
         ended_frame=book[at + b.O_END],
         count=book[at + b.O_COUNT],
         label=LABELS[book[at + b.O_LABEL]],
-        heard=bool(book[at + b.O_HEARD]),
+        healing=Healing(book[at + b.O_END_KIND]),
     )
 
 

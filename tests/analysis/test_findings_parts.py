@@ -14,7 +14,9 @@ from netdiag.analysis.findings import Finding, find
 from netdiag.report.capture import view_of_capture
 from netdiag.report.capture_flow import view_of_flow
 from netdiag.tcp.engine import analyse_capture
+from netdiag.tcp.facts import Healing
 from netdiag.tcp.labels import Label
+from tests.analysis.talk import CLIENT, SERVER, VALUE, Talk, Wire, resp
 from tests.tcp.making import Bare, bare, pcap
 from tests.tcp.recorded import CAPTURES
 
@@ -197,3 +199,21 @@ def test_an_answer_acknowledges_what_was_asked(name: str, answer: int, again: in
     silence = part(name, 1, 10_000).connections[0].silence
     assert silence is not None
     assert (silence.answer_frame, silence.asked_again) == (answer, again)
+
+
+def test_an_outage_that_an_rst_ended_says_that_the_other_had_given_up() -> None:
+    """A reply is sent again for seconds; meanwhile its client has closed, and answers it by RST."""
+    wire = Wire()
+    talk = Talk(wire).open().ask(resp("BRPOP", "q", "0"))
+    lost = talk.seq[SERVER]
+    talk.say(SERVER, "PA", VALUE, after=2)
+    for step in range(6):
+        talk.say(SERVER, "PA", VALUE, seq=lost, after=0.2 * 2 ** max(step - 1, 0))
+    talk.say(CLIENT, "R", after=0.0003)
+    facts = wire.facts()
+    row = facts.connections[0].server.outage
+    assert row is not None
+    assert (row.healing, row.count) == (Healing.RESET, 6)
+    rows = view_of_flow(facts, facts.connections[0], ()).rows
+    (reason,) = (row.reason for row in rows if row.text.startswith("data"))
+    assert reason.endswith("after the one before; sent again below")

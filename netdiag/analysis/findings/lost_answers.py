@@ -13,6 +13,7 @@ from netdiag.analysis.findings.model import Evidence
 from netdiag.analysis.findings.survey import NAMES, SECOND, established, patient
 from netdiag.analysis.findings.timers import LATE, RETRIES2, RTO_MAX, forecast, patience
 from netdiag.analysis.findings.words import lasting, times
+from netdiag.tcp.facts import Healing
 from netdiag.tcp.labels import PROBES, Label
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _deaf_to_probes(connection: ConnectionFacts, side: int) -> bool:
 def still_unheard(own: SideFacts, survey: Survey) -> bool:
     """Whether a side still sent again, when the capture ended, what was acknowledged here."""
     row = own.outage
-    if row is None or not row.heard or row.last_frame != own.last_frame:
+    if row is None or row.healing is not Healing.UNHEARD or row.last_frame != own.last_frame:
         return False
     return survey.end <= own.last_at + min(row.ns, round(RTO_MAX * SECOND)) * LATE
 
@@ -127,11 +128,11 @@ def outage(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
     ]
     if not sides:
         return None
-    row, side = max(sides, key=lambda one: (not one[0].heard, one[0].ns))
+    row, side = max(sides, key=lambda one: (one[0].healing is not Healing.UNHEARD, one[0].ns))
     own, peer = connection.sides[side], connection.sides[1 - side]
     both = len(sides) == 2 and _overlap(sides[0][0], sides[1][0])
     frames = f"frames {row.first_frame} to {row.last_frame}"
-    if row.heard:
+    if row.healing is Healing.UNHEARD:
         cause = (
             f"{_asked(row)} by the {NAMES[side]} {own.endpoint} ({frames}) over {lasting(row.ns)} "
             f"had been acknowledged here: the ACKs of {peer.endpoint} did not arrive"
@@ -139,12 +140,15 @@ def outage(connection: ConnectionFacts, survey: Survey) -> Evidence | None:
         if row.label is Label.SYN_ACK_RETRANSMISSION:
             cause += ", so the client believed in a connection that the server did not have yet"
     else:
+        reset = " with an RST" if row.healing is Healing.RESET else ""
         too = f", as did the {NAMES[1 - side]}" if both else ""
         cause = (
             f"{NAMES[side]} {own.endpoint} asked {peer.endpoint} for {lasting(row.ns)} in vain"
-            f"{too} ({_asked(row)}, {frames}), and was then answered (frame {row.ended_frame}): "
-            "the path was interrupted and came back"
+            f"{too} ({_asked(row)}, {frames}), and was then answered{reset} (frame "
+            f"{row.ended_frame}): the path was interrupted and came back"
         )
+        if row.healing is Healing.RESET:
+            cause += ", but the other had given it up"
     return Evidence(
         cause,
         _HEALED,

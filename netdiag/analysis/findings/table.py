@@ -44,6 +44,7 @@ RULES: Final = (
         "in the middle of talk, or in answer to nothing; what followed the RST was on its way "
         "already; a black-hole explains it",
         one=half_open,
+        over=frozenset({"outage"}),
     ),
     Rule(
         "black-hole",
