@@ -72,7 +72,10 @@ class Project:
     file: Path
 
     def write(self, content: dict[str, Any]) -> None:
-        """Save what is to be brought up. JSON is YAML, and needs no quoting rules."""
+        """Save what is to be brought up, for nobody else's eyes: passwords stand in environments.
+        JSON is YAML, and needs no quoting rules.
+        """
+        self.file.touch(mode=0o600)
         self.file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def up(

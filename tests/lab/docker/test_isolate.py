@@ -110,3 +110,37 @@ def test_what_the_team_wrote_is_not_changed():
     before = copy.deepcopy(TEAM)
     stack(6)
     assert before == TEAM
+
+
+V2 = {
+    "name": "shop",
+    "services": {
+        "worker": {
+            "build": {"context": "/srv/shop", "dockerfile": "Dockerfile"},
+            "command": ["celery", "worker"], "entrypoint": None,
+            "depends_on": {"redis": {"condition": "service_started", "required": True}},
+            "deploy": {"replicas": 2, "resources": {}, "placement": {}},
+            "networks": {"default": None},
+            "volumes": [{"type": "bind", "source": "/srv/shop", "target": "/app", "bind": {}}],
+        },
+        "redis": {
+            "image": "redis:7", "command": None, "entrypoint": None, "networks": {"default": None},
+            "ports": [{"mode": "ingress", "target": 6379, "published": "6379"}],
+            "volumes": [{"type": "volume", "source": "data", "target": "/data", "volume": {}}],
+        },
+    },
+    "networks": {"default": {"name": "shop_default", "ipam": {}}},
+    "volumes": {"data": {"name": "shop_data"}},
+}
+"""As `docker compose config` (v2) prints it, with everything written out."""
+
+
+def test_what_compose_v2_writes_out_is_the_same_to_us():
+    images = {"redis": "redis:7", "worker": "shop-worker"}
+    made = isolate(V2, run="r1", project="p1", images=images, ip=4)
+    worker, redis = made["services"]["worker"], made["services"]["redis"]
+    assert (worker["image"], worker["networks"]) == ("shop-worker", {"default": {}})
+    assert "ports" not in redis
+    assert made["networks"]["default"] == {"internal": True, "labels": {RUN_LABEL: "r1"}}
+    assert made["volumes"]["data"] == {"labels": {RUN_LABEL: "r1"}}
+    assert worker["depends_on"]["redis"]["required"] is True
