@@ -75,8 +75,9 @@ def main() -> int:
                 kill(home, one.pid, how)
                 print(f"run {number}: {how} killed after {when:.1f} s", flush=True)
             else:
-                one.communicate(timeout=120)
-                print(f"run {number}: code {one.returncode}", flush=True)
+                _, said = one.communicate(timeout=120)
+                why = f": {said.decode().strip()[-300:]}" if one.returncode else ""
+                print(f"run {number}: code {one.returncode}{why}", flush=True)
     print(homes[-1].run("clean").out.strip())
     until(lambda: listing() == before, 60)  # namespaces go in the kernel's own time
     left = {pid: name for home in homes for pid, name in home.processes().items()}

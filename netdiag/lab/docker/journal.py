@@ -68,6 +68,10 @@ class Journal:
         with contextlib.suppress(FileNotFoundError):
             if not self.changes():
                 self.path.unlink()
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the run, and leave it to whoever cleans up next."""
         os.close(self._fd)
 
 

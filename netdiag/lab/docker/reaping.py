@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from netdiag.errors import LabError
@@ -17,6 +18,7 @@ from netdiag.lab.docker.journal import HOME, Journal, dead, known
 from netdiag.lab.docker.undoing import play_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from netdiag.lab.docker.engine import Engine
@@ -40,10 +42,14 @@ class Reaped:
 
 def end(journal: Journal, engine: Engine, *, killed: bool = False) -> Reaped:
     """End a run: undo its changes, remove its objects, forget it unless a change could not be
-    undone. `killed`: just now.
+    undone. `killed`: just now. Raises LabError when something stays: it is left to the next.
     """
     undone = play_back(journal, engine)
-    removed = _remove(engine, f"{RUN_LABEL}={journal.run}", killed=killed)
+    try:
+        removed = _remove(engine, f"{RUN_LABEL}={journal.run}", killed=killed)
+    except LabError:
+        journal.leave()
+        raise
     journal.end()
     return Reaped(journal.run, removed, undone.count, undone.refused)
 
@@ -59,6 +65,7 @@ def _remove(engine: Engine, label: str, *, killed: bool = False) -> int:
             found = engine.remove(label)
         except LabError as err:
             refused = err
+            time.sleep(_ON_ITS_WAY)
             continue
         gone, refused = gone + found, None
         if not found and not (killed and attempt == 0):
@@ -71,8 +78,22 @@ def _remove(engine: Engine, label: str, *, killed: bool = False) -> int:
 
 
 def reap(engine: Engine, home: Path = HOME) -> tuple[Reaped, ...]:
-    """Clean up after every run that lives no more."""
-    found = [end(journal, engine) for journal in dead(home)]
+    """Clean up after every run that lives no more; one that cannot be cleaned up keeps none of the
+    others, nor a new run, and is left to the next.
+    """
+    found = [_told(journal.run, partial(end, journal, engine)) for journal in dead(home)]
     for run in sorted(engine.label_values(RUN_LABEL) - known(home)):
-        found.append(Reaped(run, _remove(engine, f"{RUN_LABEL}={run}"), 0))
+        found.append(_told(run, partial(_left_by, run, engine)))
     return tuple(found)
+
+
+def _left_by(run: str, engine: Engine) -> Reaped:
+    return Reaped(run, _remove(engine, f"{RUN_LABEL}={run}"), 0)
+
+
+def _told(run: str, clean: Callable[[], Reaped]) -> Reaped:
+    """What was cleaned up, or why it could not be."""
+    try:
+        return clean()
+    except LabError as err:
+        return Reaped(run, 0, 0, (f"what run {run} has left is still there: {err}",))

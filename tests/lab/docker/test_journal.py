@@ -149,6 +149,38 @@ def test_what_the_engine_refused_to_undo_is_told_and_tried_again_by_the_next(tmp
     assert reap(asked, tmp_path) == ()
 
 
+class Busy:
+    """An engine that will not let the containers of one run go."""
+
+    stuck = True
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+
+    def remove(self, label: str) -> int:
+        if label.endswith("=stuck") and self.stuck:
+            raise LabError("the Docker engine refused to remove what is left: busy")
+        self.removed.append(label)
+        return 0
+
+    def label_values(self, label: str) -> frozenset[str]:
+        return frozenset({"stuck", "other"})
+
+
+def test_a_run_whose_containers_stay_keeps_no_other_from_being_cleaned_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(reaping, "_ON_ITS_WAY", 0)
+    busy = Busy()
+    (tmp_path / "docker-stuck").touch()
+    (tmp_path / "docker-dead").touch()
+    told = {one.run: one.refused for one in reap(busy, tmp_path)}
+    assert told["dead"] == told["other"] == ()
+    assert "what run stuck has left is still there" in told["stuck"][0]
+    assert {path.name for path in tmp_path.iterdir()} == {"docker-stuck"}
+    busy.stuck = False
+    assert {one.run: one.refused for one in reap(busy, tmp_path)}["stuck"] == ()
+    assert not list(tmp_path.iterdir()), "its lock had been let go of"
+
+
 def test_cleaning_up_says_what_it_could_not_undo_and_fails(monkeypatch, capsys):
     left = Reaped("7-ab", 2, 1, ("the pause of 'shop' could not be undone: no",))
     monkeypatch.setattr(engine, "connect", lambda: None)
