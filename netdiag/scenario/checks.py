@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netdiag.scenario.plan import Cell
     from netdiag.scenario.schema import CellFile
 
+_MOST_CLIENTS = 250
 Found = Iterator[tuple[tuple[str, ...], str]]
 
 
@@ -61,6 +62,9 @@ def _names(cell: Cell, file: CellFile) -> Found:
         yield ("clients",), "'client' and 'clients' exclude each other; keep one of them"
     if file.clients is not None and not file.clients:
         yield ("clients",), "no client is named; write {name: {kind: redis-py}}"
+    if len(cell.clients) > _MOST_CLIENTS:
+        yield ("clients",), f"{len(cell.clients)} clients are more than the lab has nets for; " \
+                            f"name {_MOST_CLIENTS} at most"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ def test_a_mistake_in_a_matrix_value_is_told_in_the_matrix_and_once() -> None:
     ("name: a\nduration: 0\n", "f:2:11: a cell that lasts no time shows nothing; write 30s"),
     ("name: a\nextends: [b]\n", "f:2:10: 'extends' names one file; write extends: other.yaml"),
     ("name: a\nclients: {}\n", "f:2:10: no client is named; write {name: {kind: redis-py}}"),
+    ("name: a\nclients: {" + ", ".join(f"c{n}: {{kind: redis-py}}" for n in range(251)) + "}\n",
+     "f:2:10: 251 clients are more than the lab has nets for; name 250 at most"),
     ("name: a\nclient: {kind: exec, command: [x]}\nexpect: {detected_within: read_timeout}\n",
      "f:3:27: 'read_timeout' needs read_timeout, which nobody knows of a program; write it in "
      "client.settings"),
