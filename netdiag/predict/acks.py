@@ -74,6 +74,6 @@ def acks(workload: Workload, *, greets: bool, waited: tuple[bool, ...], replies:
         client.hears(answers=not works)
         if pattern.acknowledges:
             server.hears(answers=True)
+            rides = client.talking
             client.hears(answers=True)
-            rides = True
     return Acks(tuple(server.acked), tuple(client.acked), rides, server.talking)

@@ -117,7 +117,7 @@ class _Finding:
 
     def _since_ack(self, nth: int) -> Span:
         """How long before its nth request the client has acknowledged a reply."""
-        if nth == 1:
+        if nth == 1 or self.pattern.acknowledges:  # which it has just done
             return ZERO
         pause = (self.cell.workload.every or EVERY) if self.calls.own else self.cell.workload.work
         return (exactly(pause) - self.pace.acked).at_least(0.0)

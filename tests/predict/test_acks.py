@@ -36,6 +36,16 @@ def test_a_subscriber_acknowledges_its_confirmation_late(
     assert (found.client, found.server) == ((ONCE,), server)
 
 
+@pytest.mark.parametrize(("workload", "rides"), [
+    param(Workload(), True, id="the reply's ACK waits for the next request"),
+    param(Workload(work=1.0), False, id="not through the work"),
+    param(Workload(pattern="blmove"), True, id="so does that of LREM's reply"),
+    param(Workload(pattern="blmove", work=1.0), False, id="once it has waited in vain"),
+])
+def test_whether_an_ack_rides_on_the_next_request(workload: Workload, *, rides: bool) -> None:
+    assert acks(workload, greets=True, waited=(True,), replies=1).rides is rides
+
+
 def test_a_call_that_is_answered_at_once_keeps_the_server_talking() -> None:
     found = acks(Workload(), greets=True, waited=(False, True), replies=1)
     assert found.client == (ONCE, LATE)
