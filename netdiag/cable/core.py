@@ -288,7 +288,10 @@ class Core:
         if one.delayed:
             return f"the cell ended before {trigger} was over"
         if isinstance(trigger, PhaseTrigger):
-            return self._readers[trigger.command].why_not(trigger.phase)
+            reader = self._readers[trigger.command]
+            healing = isinstance(one, FaultRun) and one.began and reader.came(trigger.phase)
+            uncounted = ", and what came before it took effect does not count" if healing else ""
+            return f"{reader.why_not(trigger.phase)}{uncounted}"
         if self._start is None:
             return "no connection was opened"
         return f"{trigger} never came"

@@ -81,6 +81,10 @@ class PhaseReader:
             self._pass(talk, obs, found)
         return tuple(found)
 
+    def came(self, phase: str) -> int:
+        """How often the phase has occurred."""
+        return self._tally.met.get(phase, 0)
+
     def why_not(self, phase: str) -> str:
         """One sentence, without a full stop, for a phase that never occurred."""
         return why_not(phase, self._tally)

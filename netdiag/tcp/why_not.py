@@ -48,9 +48,10 @@ class Tally:
 
 
 def why_not(phase: str, tally: Tally) -> str:
-    """One sentence, without a full stop, for a phase that never occurred."""
-    if tally.met.get(phase):
-        return f"{phase} did occur: {tally.met[phase]} times"
+    """One sentence, without a full stop, for a phase that never occurred, or not often enough."""
+    times = tally.met.get(phase)
+    if times:
+        return f"{phase} came {'once' if times == 1 else f'{times} times'} only"
     reason = _REASONS.get(phase)
     return reason(tally) if reason else f"there is no phase {phase}"
 

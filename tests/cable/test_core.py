@@ -415,7 +415,7 @@ WHY_NOT = [
           "1 BRPOP command passed, and no reply to one", id="reply"),
     param(cut("closing"), HANDSHAKE + "> RA ok", "no FIN passed; 1 RST did", id="closing"),
     param(cut(PhaseTrigger(phase="blocked", nth=2)), HANDSHAKE + "> BRPOP ok\n< A ok",
-          "blocked did occur: 1 times", id="only once"),
+          "blocked came once only", id="only once"),
     param(cut(PhaseTrigger(phase="blocked", command="HELLO")), HANDSHAKE + "> BRPOP ok\n< A ok",
           "no HELLO was sent (commands seen: BRPOP)", id="another command"),
     param(cut(fin(nth=2)), HANDSHAKE + "> FA ok", "2nd fin from client never came", id="packet"),
@@ -456,6 +456,8 @@ def test_the_summary_counts_what_each_fault_took_by_sender_and_label():
     param(EventTrigger(event="error"), "", "error never came", id="event"),
     param(TimeTrigger(time=5.0), "@ 4", "5 s never came", id="time"),
     param(PhaseTrigger(phase="closing"), "> RA x", "no FIN passed; 1 RST did", id="phase"),
+    param(PhaseTrigger(phase="connecting"), "", "connecting came once only, and what came before "
+          "it took effect does not count", id="too early"),
     param(fin(after=3.0), "> FA x", "the cell ended before fin from client + 3 s was over",
           id="delayed"),
     param(fin(), "> FA x", None, id="met"),

@@ -310,7 +310,7 @@ def test_bytes_that_were_not_captured_end_the_matching() -> None:
             id="joined",
         ),
         param(
-            [(">", "S", 0), (">", "S", 0)], "connecting", "connecting did occur: 1 times", id="did"
+            [(">", "S", 0), (">", "S", 0)], "connecting", "connecting came once only", id="did"
         ),
     ],
 )
