@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = needs_lab
+PLACES = ("ids", "processing", "pending", "ungrouped")
+"""Where a message can lie at a server when the cell ends."""
 SHIPPED = [path for path in find_all(["scenarios"]) if expand(load(path)).place != "docker"]
 """Containers need an engine; the tests of the Docker lab run those where there is one."""
 
@@ -80,12 +82,19 @@ def test_in_every_cell_the_messages_add_up_to_what_was_produced(home: Home) -> N
         told = Counter(message["id"] for message in analysis["messages"])
         assert told == Counter(dict.fromkeys(made, 1)), name
         assert "unexpected" not in {message["fate"] for message in analysis["messages"]}, name
-        received = {one["data"]["id"] for one in events if one["what"] == "got"}
+        received, finished = (
+            {one["data"]["id"] for one in events if one["what"] == what}
+            for what in ("got", "processed"))
+        left = [one["data"] for one in events if one["what"] == "left"]
+        held = {message for places in left for place in PLACES for message in places.get(place, ())}
         for message in analysis["messages"]:
-            if message["fate"] in ("delivered", "late", "duplicated"):
-                assert message["id"] in received, name
-            if message["fate"] in ("stuck", "zombie", "refused"):
-                assert message["text"], name
+            where, fate = (name, message), message["fate"]
+            if fate in ("delivered", "late", "duplicated"):
+                assert message["id"] in received, where
+            if fate in ("lost", "zombie"):
+                assert message["id"] not in held | finished, where
+                assert left, where
+            assert (fate == "stuck") == (message["id"] in held - finished), where
         number += len(made)
     assert number > 100
 
