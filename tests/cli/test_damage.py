@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import param
 
-from netdiag.recording import Recording
+from netdiag.event_data import CLIENTS_WORDS, FIELDS
+from netdiag.recording import LANES, OUTCOMES, Event, Recording
 from tests.analysis.recorded import RECORDINGS, plan_of
 
 from .calling import Called, call
@@ -101,6 +103,34 @@ def test_any_value_anywhere_in_an_event_is_told_or_harmless(
         path = data.draw(st.sampled_from(list(places(event))))
         held[number] = json.dumps(put(event, path, data.draw(values))).encode()
     recording.cell(CELL).events.write_bytes(b"\n".join(held) + b"\n")
+    assert shown(recording).code in (PASS, FAIL, UNKNOWN)
+
+
+names = sorted({*FIELDS, *CLIENTS_WORDS, "ready", "end", "overrun"})
+fields = sorted({name for kinds in FIELDS.values() for name in kinds} | {"local", "answer"})
+words = st.sampled_from(["", "m1", "cut", "active", "healed", "SIGSTOP", "pause", "ESTABLISHED",
+                         "FIN-WAIT-1", "none", "10.0.0.1:40000", "6.18", "virtual"])
+plausible = (
+    words | st.integers(-2, 1 << 40) | st.booleans() | st.lists(words, max_size=3)
+    | st.dictionaries(words, words | st.integers(0, 9), max_size=3)
+    | st.lists(st.dictionaries(st.sampled_from(["addr", "id", "flags"]), words), max_size=2)
+)
+strange = st.builds(
+    Event, st.integers(0, 1 << 50), st.sampled_from(LANES), st.sampled_from(names),
+    st.sampled_from(OUTCOMES),
+    st.dictionaries(st.sampled_from(fields), values | plausible, max_size=9),
+)
+
+
+@unhurried
+@given(st.lists(strange, min_size=1, max_size=4))
+def test_events_that_no_netdiag_writes_are_told_or_harmless(
+    recording: Recording, found: list[Event]
+) -> None:
+    first = json.loads(lines()[0])["t"]
+    later = [replace(event, t=first + event.t % 40_000_000_000) for event in found]
+    whole = b"\n".join(lines()) + b"\n" + b"".join(event.line() for event in later)
+    recording.cell(CELL).events.write_bytes(whole)
     assert shown(recording).code in (PASS, FAIL, UNKNOWN)
 
 
