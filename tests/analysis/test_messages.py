@@ -371,7 +371,8 @@ STORY = st.fixed_dictionaries({
         st.floats(0, 20), st.sampled_from(["ok", "fail", None])), max_size=4),
     "got": st.lists(st.tuples(st.floats(0, 29), st.sampled_from([*NAMES, "stranger"])), max_size=8),
     "said": st.lists(st.tuples(st.floats(0, 29), st.sampled_from([*NAMES, "stranger"]),
-                               st.sampled_from(["processed", "acknowledged", "call"])), max_size=8),
+                               st.sampled_from(["processed", "acknowledged", "call", "error"]),
+                               st.sampled_from(["", "a", "b"])), max_size=8),
     "ends": st.lists(st.floats(0, 29), max_size=2),
     "pattern": st.sampled_from(sorted(PATTERNS)),
     "place": st.sampled_from(["ids", "processing", "pending", "executed"]),
@@ -388,12 +389,12 @@ def told_by(story: dict[str, Any]) -> tuple[list[Event], set[str]]:
     for name, (t, outcome) in story["pushed"].items():
         events += push(t, name, outcome)[: 2 if outcome else 1]
     events += [got(t, name) for t, name in story["got"]]
-    events += [got(t, name, what) for t, name, what in story["said"]]
+    events += [got(t, name, what, who) for t, name, what, who in story["said"]]
     events += [end(t) for t in story["ends"]]
     if story["left"] is not None:
         events.append(event(30, "server.app", "left", "ok", **{story["place"]: story["left"]}))
     if PATTERNS[story["pattern"]].own_messages:
-        return events, {name for _, name, what in story["said"] if what == "call"}
+        return events, {name for _, name, what, _ in story["said"] if what in ("call", "error")}
     return events, set(story["pushed"])
 
 
