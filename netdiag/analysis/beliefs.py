@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from netdiag.analysis.client import asleep, spinning
 from netdiag.analysis.model import Belief, Zombie
 from netdiag.analysis.moments import halted
+from netdiag.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,9 +95,10 @@ def _of_wire(client: str, wire: WireLog, moments: Moments) -> Belief:
         return Belief("the wire", "no packet of this connection", None)
     last = frames[-1]
     fate = ", taken" if last.taken else ""
+    silent = "silent; " if moments.end - last.t >= SECOND else ""
     return Belief(
         "the wire",
-        f"silent; the last packet was {last.label.replace('_', ' ')} from the {last.sender}{fate}",
+        f"{silent}the last packet was {last.label.replace('_', ' ')} from the {last.sender}{fate}",
         moments.since(last.t),
     )
 

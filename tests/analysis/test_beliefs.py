@@ -12,6 +12,7 @@ from netdiag.analysis.kernel import last_states
 from netdiag.analysis.wire import WireLog
 
 from .recorded import CLIENT, SECOND, analysed, cell, event, gone, moments, seen
+from .test_wire import tape
 
 if TYPE_CHECKING:
     from netdiag.recording import Event
@@ -109,6 +110,17 @@ def test_the_four_beliefs_of_a_stored_zombie() -> None:
     assert wire.since == pytest.approx(12, abs=1.5)
     (one,) = zombie.zombies
     assert (one.side, one.client) == ("client", zombie.beliefs_at)
+
+
+@pytest.mark.parametrize(("after", "silent"), [(0.02, False), (0.9, False), (1.0, True)])
+def test_the_wire_is_silent_when_nothing_passed_for_a_second(after: float, silent: bool) -> None:
+    """A connection on which packets pass until the cell's end is not."""
+    wire = tape("brpop-zombie", "zombie")
+    (about,) = {frame.client for frame in wire.frames}
+    last = wire.frames[-1].t / SECOND
+    story = moments(event(last + after, "netdiag", "end"), origin=last)
+    _, held, _, _ = four_beliefs(about, {}, wire, story)
+    assert held.text == f"{'silent; ' * silent}the last packet was rst from the server, taken"
 
 
 def test_the_subject_is_the_connection_that_was_cut() -> None:
