@@ -59,7 +59,8 @@ _POOL: Final = ("nothing: the pool finds the connection dead when it hands it ou
 
 
 def _after_reset(case: Case, winner: Candidate) -> Forecast:
-    if getattr(case.fault.at, "phase", "") == "reply_delivered" and not case.limits.listens:
+    between = getattr(case.fault.at, "phase", "") == "reply_delivered" or case.seen.busy.low > 0
+    if between and not case.limits.listens:
         if case.seen.busy.low == 0 or case.limits.program.redialling == Redialling():
             raise Unpredictable("whether the RST comes before the next call, so that the library "
                                 "dials again without a word, does not follow from the settings")

@@ -255,6 +255,19 @@ def test_how_often_a_library_dials_before_it_says_so(given: dict[str, Any], time
     told(cell(**DIALS, **given), "error", OWN, times)
 
 
+@pytest.mark.parametrize("given", [
+    param({"at": "12s", "pattern": "request", "every": "5s"}, id="between two requests"),
+    param({"at": {"phase": "reply_delivered", "nth": 2}, "pattern": "request", "every": "5s"},
+          id="after a reply"),
+])
+def test_a_pool_finds_the_dead_connection_before_the_next_call(given: dict[str, Any]) -> None:
+    """redis-py's get_connection looks whether anything can be read, and dials again."""
+    error = cell(do={"reset": {"to": "client"}}, **given).of("error")
+    assert error is not None
+    assert error.when is None
+    assert "the pool finds the connection dead" in error.text
+
+
 def test_a_subscriber_dials_before_it_says_so_however_often_it_was_told_to() -> None:
     """PubSub._reconnect is the failure's handler, so it comes before the count (retry.py)."""
     one = cell(pattern="subscribe", connect_timeout="5s", **PROBES)
