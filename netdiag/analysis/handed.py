@@ -97,6 +97,8 @@ class Handed:
             return f"reached the client's host {self.at(reply.arrived)}, {self._behind(reply)}"
         again = "" if reply.sent < 2 else f", reply retransmitted {_times(reply.sent - 1)}"
         taken = f"taken by the cable {_times(reply.taken)}{again}"
+        if not reply.taken:  # a reply of several segments, of which another was taken
+            taken = f"not all of it reached the client's host{again}"
         socket = self._socket("server", reply)
         if socket is None or socket.gone is not None:
             return f"{taken}, the server's socket is gone"
