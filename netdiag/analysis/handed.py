@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from netdiag.analysis.moments import halted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from netdiag.analysis.kernel import SocketState
     from netdiag.analysis.model import FaultEffect
@@ -86,6 +86,14 @@ class Handed:
 
     def at(self, t: int) -> str:
         return f"at {self._moments.since(t):+.3f} s"
+
+    def waits_unsent(self, clients: Collection[str]) -> bool:
+        """Whether the server's kernel still holds something for one of these at the end."""
+        return any(
+            side == "server" and own.gone is None and own.send_queue > 0
+            and self.consumers.who(client) in clients
+            for (side, client), own in self._sockets.items()
+        )
 
     def popped(self, reply: Reply, verb: str = "popped") -> str:
         """`popped at +3.210 s for client 8`."""

@@ -243,7 +243,11 @@ class _Story:
         missed = [one for one in way.replies if self.handed.consumers.who(one.client) in deaf]
         named = f"{', '.join(deaf)}: " if any(deaf) else ""
         if not missed and (way.listeners or 0) > len({one.who for one in way.got}):
-            return "lost", f"{counted}{named}nothing of it was ever on the wire there: lost"
+            waits = self.handed.waits_unsent(deaf)
+            how = "it waits in the server's kernel behind what nobody acknowledges" if waits else (
+                "nothing of it was ever on the wire there"
+            )
+            return "lost", f"{counted}{named}{how}: lost"
         if not missed:
             return "lost", f"{counted}{named}not listening when it was published: lost"
         late = self.under_way(way) if missed[-1] is way.replies[-1] else None

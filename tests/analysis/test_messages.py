@@ -290,6 +290,14 @@ def test_who_was_closed_by_its_client_before_the_reply_is_a_zombie() -> None:
     assert later.fate == "lost"
 
 
+def test_what_is_behind_unacknowledged_messages_waits_in_the_servers_kernel() -> None:
+    events = [call(0.5, "x"), *push(1), left()]
+    full = replace(SERVER_SIDE, send_queue=70)
+    told = fate(events, [], [cut(0, None)], {("server", CLIENT): full}, pattern="subscribe")
+    assert told.text == ("the server counted 1 listener; it waits in the server's kernel behind "
+                         "what nobody acknowledges: lost")
+
+
 def test_a_subscriber_that_was_late_is_told_of_by_its_own_reply() -> None:
     """Both had it sent at once; the frozen one read it when it was thawed."""
     other = "10.0.1.1:40000"
