@@ -38,9 +38,10 @@ class Server:
 
 
 def producing(path: Path, *entries: Produce) -> tuple[Server, Loop, Producer]:
+    """Without makers: every entry is pushed by ourselves."""
     server, loop = Server(), Loop()
     workload = Workload(key="jobs", produce=entries)
-    return server, loop, Producer(server, loop, Recorder(path), workload=workload)
+    return server, loop, Producer(server, loop, Recorder(path), workload=workload, makers=None)
 
 
 def run(loop: Loop, ms: int) -> None:
