@@ -62,9 +62,9 @@ class Lab(Protocol):
         """
         ...
 
-    def returned(self, side: Side) -> str | None:
-        """Take up a host whose program somebody else has started again, and say what was seen of
-        it; None while it has not been. Raises LabError.
+    def returned(self, side: Side) -> bool | None:
+        """Take up a host whose program somebody else has started again, and say whether all its
+        frames have crossed the cable; None while it has not been started. Raises LabError.
         """
         ...
 

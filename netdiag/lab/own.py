@@ -32,7 +32,7 @@ class OwnHosts:
     def expects_back(self, side: Side, code: int) -> bool:
         return False
 
-    def returned(self, side: Side) -> str | None:
+    def returned(self, side: Side) -> bool | None:
         return None
 
     def listens(self, port: int) -> int:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _FALLS_ASLEEP = 50 * MILLISECOND
 _LOOK_FOR_IT = 20 * MILLISECOND
+_PAST_THE_CABLE = "the client was started again, and its first frames may have passed by the cable"
 _CHANGES = frozenset({"handshake_ack", "fin", "fin_retransmission", "rst"})
 """Frames after which CLIENT LIST may be another one: a SYN alone is nobody's connection yet."""
 _WORK = frozenset({"call", "connect"})
@@ -91,6 +92,7 @@ class Strand:
         self._spoke = 0
         self._looking = False
         self._lives = 0
+        self._active: set[str] = set()
         self.tape_done = False
 
     def start_cable(self) -> None:
@@ -221,13 +223,15 @@ class Strand:
     def _wait_for_return(self) -> None:
         """Its engine starts it again: its new link must cross the cable before it dials."""
         try:
-            seen = self._bench.lab.returned(CLIENT)
+            whole = self._bench.lab.returned(CLIENT)
         except (LabError, OSError) as err:
             self._ear.failed(f"the client was started again and cannot be followed: {err}")
             return
-        if seen is None:
+        if whole is None:
             self._loop.at(time.monotonic_ns() + _LOOK_FOR_IT, self._wait_for_return)
             return
+        for fault in () if whole else sorted(self._active):
+            self._recorder.note("cable", "late", "fail", fault=fault, reason=_PAST_THE_CABLE)
         self.renewed(CLIENT)
         self._program.came_back()
 
@@ -274,6 +278,10 @@ class Strand:
         recorder.record("cable", said["note"], said["outcome"], data, t=said["t"])
         if said["note"] != "fault":
             return
+        if data["edge"] == "active":
+            self._active.add(data["fault"])
+        else:
+            self._active.discard(data["fault"])
         self._ear.edge(data["fault"], data["edge"])
 
         def done() -> None:

@@ -140,12 +140,13 @@ class DockerLab:
             self._wiring.watch()
         return back
 
-    def returned(self, side: Side) -> str | None:
+    def returned(self, side: Side) -> bool | None:
         held = self._ends[side]
         container = self._engine.inspect(held.container.id)
         if container.state != "running" or container.pid in (0, held.pid):
             return None
-        return self.settle(side, "start")
+        self.settle(side, "start")
+        return side != CLIENT or self._wiring.ahead
 
     def listens(self, port: int) -> int:
         return listens(self._ends[SERVER].pid, port)

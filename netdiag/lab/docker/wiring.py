@@ -74,7 +74,7 @@ def joint(inside: Inside, address: str, *, spliced: bool = False) -> Joint:
 
 class Splice:
     """A cable's two frame ports, between a container's host-side veth and its bridge; make it with
-    `plugged`.
+    `plugged`. `ahead`: the last link was taken before its container could use it.
     """
 
     def __init__(
@@ -84,13 +84,14 @@ class Splice:
         self._bridge = bridge
         self._undoing = undoing
         self._watcher: Child | None = None
+        self.ahead = True
 
     def watch(self) -> None:
         """From now on, take the next link that is joined to the bridge: its container is about to
         be started, and may dial before anybody could ask where its link is.
         """
         self.rest()
-        known, name = ports_of(self._bridge), interface_name(self._bridge)
+        name, known = interface_name(self._bridge), ports_of(self._bridge)
         self._watcher = fork(lambda: self._take_next(name, known), "netdiag-splicer")
 
     def rest(self) -> None:
@@ -130,6 +131,7 @@ class Splice:
                                  on=switched_on(found.outside.name))
             switch_off(found.outside.name)
         taken = self.ports[0].getsockname()[0]
+        self.ahead = not found.outside.master
         self._take_over(found.outside)
         bind_port(self.ports[0], found.outside.name)
         other = interface_called(taken) if taken and taken != found.outside.name else None
