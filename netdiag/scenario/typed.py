@@ -10,7 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
 from types import UnionType
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from netdiag.written import Written
 
 _Value = TypeVar("_Value")
 _NUMBERS: Final[dict[Any, tuple[type[int] | type[float], ...]]] = {
@@ -41,7 +53,7 @@ def build(cls: type[_Value], held: Mapping[str, object], where: str) -> _Value:
 
 @cache
 def _hints(cls: type[Any]) -> dict[str, Any]:
-    return get_type_hints(cls, localns={"Mapping": Mapping})
+    return get_type_hints(cls, localns={"Mapping": Mapping}, include_extras=True)
 
 
 def fits(hint: Any, value: object) -> bool:  # noqa: ANN401 - any annotation
@@ -51,6 +63,19 @@ def fits(hint: Any, value: object) -> bool:  # noqa: ANN401 - any annotation
         return isinstance(value, kinds) and type(value) is not bool and abs(value) < _LARGEST
     container = _CONTAINERS.get(get_origin(hint))
     return isinstance(value, hint) if container is None else container(get_args(hint), value)
+
+
+def _annotated(hints: tuple[Any, ...], value: object) -> bool:
+    """The bare type, and the bounds of whole numbers where their annotation has some."""
+    bare, *about = hints
+    bounds = (one.schema for one in about if isinstance(one, Written))
+    return fits(bare, value) and all(_within(value, bound) for bound in bounds)
+
+
+def _within(value: object, bound: Mapping[str, Any]) -> bool:
+    if not isinstance(value, int | float):
+        return True
+    return bool(bound.get("minimum", value) <= value <= bound.get("maximum", value))
 
 
 def _union(hints: tuple[Any, ...], value: object) -> bool:
@@ -73,6 +98,7 @@ def _mapping(hints: tuple[Any, ...], value: object) -> bool:
 
 
 _CONTAINERS: Final[dict[Any, Callable[[tuple[Any, ...], object], bool]]] = {
+    Annotated: _annotated,
     Union: _union,
     UnionType: _union,
     Literal: _literal,

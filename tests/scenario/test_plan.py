@@ -190,6 +190,26 @@ def test_reading_a_plan_builds_only_what_a_plan_is_made_of() -> None:
     assert unpack(pack({"a": (1, "b")})) == {"a": (1, "b")}
 
 
+@pytest.mark.parametrize(("path", "wrong", "told"), [
+    (("cells", 0, "duration"), "30s", "cells[0].duration is '30s'"),
+    (("cells", 0, "faults", 0, "at", "nth"), -1, "cells[0].faults[0].at.nth is -1"),
+    (("cells", 0, "workload", "nope"), 1, "cells[0].workload.nope: there is no such field"),
+    (("cells", 0, "clients"), {}, "cells[0].clients: there are none"),
+    (("cells",), [], "the plan holds no cells"),
+    (("seed",), True, "plan.seed is True"),
+])
+def test_a_plan_that_is_damaged_says_where(
+    path: tuple[str | int, ...], wrong: object, told: str
+) -> None:
+    plain = json.loads(json.dumps(plan("").to_json()))
+    holder = plain
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = wrong
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        Plan.from_json(plain)
+
+
 def test_a_runner_that_reads_a_plan_loads_neither_pydantic_nor_yaml() -> None:
     code = ("import sys, netdiag.scenario.plan\n"
             "print([name for name in sys.modules if name.split('.')[0] in ('pydantic', 'ruamel')])")
