@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from netdiag.analysis import service
+from netdiag.analysis import requests, service
 from netdiag.analysis.handed import SOON, Handed
 from netdiag.analysis.late import answered_late, received_after, received_late
 from netdiag.analysis.model import Message
@@ -259,47 +259,6 @@ class _Story:
             return "zombie", f"{told}: taken by a zombie"
         return "lost", f"{told}: lost"
 
-    def shared(self, way: Way) -> Told | None:
-        """A name that several clients gave: whose request the server has done, nobody can tell."""
-        if len(way.makers) < 2:
-            return None
-        return "unknown", (
-            f"{' and '.join(way.makers)} made a message of this name, so nobody can tell whose it "
-            "is; names begin with what workload.names says"
-        )
-
-    def executed(self, way: Way) -> Told | None:
-        """A request: done more often than it was made?"""
-        if way.executed < 2:
-            return None
-        return "duplicated", f"executed {way.executed} times"
-
-    def answered_in_vain(self, way: Way) -> Told | None:
-        """A request that was done, and whose answer its caller has not got."""
-        if not way.executed:
-            return None
-        if not way.replies:
-            return "lost", "executed, but no answer was ever on the wire: lost"
-        where = self.handed.where(way.replies[-1])
-        return "lost", f"executed, but its answer was not received; {where}: lost"
-
-    def unanswered(self, way: Way) -> Told:
-        """A request without an answer: the caller cannot know whether it was done."""
-        how = self.handed.failed(way)
-        if how is None:
-            return "unknown", "not answered when the cell ended"
-        if not way.called:
-            return "lost", f"never sent: the caller {how} before its call: lost"
-        if not self.pattern.keeps:
-            return "lost", f"nothing came back, and the caller {how}: lost"
-        if not self.ways.looked:
-            return "unknown", "nobody could ask the server whether it was executed"
-        end = self.handed.server_ended_after(way.pushed)
-        if end is not None:
-            nobody = f"the server ended {self.at(end)}, so nobody knows whether it was executed"
-            return "lost", f"not answered, and the caller {how}; {nobody}: lost"
-        return "lost", f"never executed, and the caller {how}: lost"
-
 
 _Rules = tuple["Callable[[_Story, Way], Told | None]", ...]
 _RULES: Final[_Rules] = (
@@ -322,9 +281,9 @@ _CHANNEL: Final[_Rules] = (
     _Story.gone,
 )
 _REQUEST: Final[_Rules] = (
-    _Story.shared,
-    _Story.executed,
+    requests.shared,
+    requests.executed,
     _Story.received,
-    _Story.answered_in_vain,
-    _Story.unanswered,
+    requests.answered_in_vain,
+    requests.unanswered,
 )
