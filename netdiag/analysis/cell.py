@@ -7,7 +7,7 @@ crashed.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from errno import errorcode
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,12 @@ from netdiag.errors import RecordingError
 from netdiag.scenario.repeat import base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netdiag.analysis.evidence import Evidence
-    from netdiag.analysis.model import FaultEffect
+    from netdiag.analysis.kernel import SocketState
+    from netdiag.analysis.model import FaultEffect, Message, Notice
+    from netdiag.analysis.wire import WireLog
     from netdiag.recording import CellFiles
     from netdiag.scenario import Cell
 
@@ -91,83 +93,133 @@ def _of_client(cell: Cell, who: str) -> Cell:
     )
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """What one client's view is made of; `evidence` is everybody's, `began` and `healed` are when
+    the first of its faults took effect and the last one ended (ns).
+    """
+
+    cell: Cell
+    who: str
+    evidence: Evidence
+    wire: WireLog
+    moments: Moments
+    faults: tuple[FaultEffect, ...]
+    sockets: Mapping[tuple[str, str], SocketState]
+
+    @property
+    def began(self) -> int | None:
+        return min((one.began_ns for one in self.faults if one.began_ns is not None), default=None)
+
+    @property
+    def healed(self) -> int | None:
+        ends = (one.healed_ns for one in self.faults if one.healed_ns is not None)
+        return max(ends, default=None)
+
+
 def _view(cell: Cell, who: str, evidence: Evidence, why: tuple[str, ...]) -> CellAnalysis:
-    """The cell as one client sees it; `cell` has that client alone, `evidence` is everybody's."""
-    wire, origin, events = evidence.wires[who], evidence.origin(who), evidence.of(who)
-    faults, moments = faults_of(events, origin), Moments(events, origin)
-    began = min((fault.began_ns for fault in faults if fault.began_ns is not None), default=None)
-    healed = max((fault.healed_ns for fault in faults if fault.healed_ns is not None), default=None)
-    sockets = last_states(events)
-    messages = account(
-        Moments(evidence.events, origin),
-        evidence.replies,
-        faults_of(evidence.events, origin),
-        last_states(evidence.events),
-        PATTERNS[cell.workload.pattern],
-        who=who,
-        mute=cell.workload.key if evidence.mute else None,
+    """The cell as one client sees it; `cell` has that client alone."""
+    origin, events = evidence.origin(who), evidence.of(who)
+    seen = _Sight(
+        cell,
+        who,
+        evidence,
+        evidence.wires[who],
+        Moments(events, origin),
+        faults_of(events, origin),
+        last_states(events),
     )
-    intervals, about = regimes(moments), subject(wire, began)
-    if cell.client.kind == "service":
-        about = service.subject(wire, began) or about
-        noticed = service.notice(wire, moments, about, began)
-        recovered = service.recovered(wire, cell.workload.key, healed)
-    else:
-        seen = Wire(wire.frames, wire.handed, wire.replies)
-        noticed = application.notice(moments, began, seen, healed=healed)
-        recovered = application.recovered(moments, healed)
-    dead = zombies(sockets, moments)
+    told = _told(seen, why)
+    verdicts = judge(cell.expect, _facts(seen, told))
+    outcome = Outcome.UNKNOWN if why else worst([verdict.outcome for verdict in verdicts])
+    return replace(told, verdicts=verdicts, outcome=outcome)
+
+
+def _told(seen: _Sight, why: tuple[str, ...]) -> CellAnalysis:
+    """The explanation; nothing is judged yet."""
+    cell, wire, moments, faults = seen.cell, seen.wire, seen.moments, seen.faults
+    about, noticed, recovered = _client(seen)
+    intervals = regimes(moments)
     closed = fin_wait1(intervals, wire, moments)
     foretold, unforetold = predicted(
-        cell, Seen(moments, wire, faults, noticed, closed, sockets, about)
+        cell, Seen(moments, wire, faults, noticed, closed, seen.sockets, about)
     )
-    full = backlog(moments, cell.workload.key, began, healed)
-    facts = Facts(
-        values=cell.values(_version(moments)),
-        minutes=(moments.end - events[0].t) / 60e9,
-        faulted=began is not None,
-        healed=None if healed is None else moments.since(healed),
-        noticed=noticed,
-        recovered=recovered,
-        messages=messages,
-        zombies=dead,
-        sockets=sockets,
-        packets=wire.counts(),
-        connections=wire.connections(),
-        false_timeouts=application.false_timeouts(moments, began),
-        errors=_errors(moments, began),
-        predicted=foretold,
-        unpredicted=unforetold,
-        backlog=None if full is None else full.last,
-        findings=found(evidence.tapes[who], cell.expect),
-        mute=cell.client.kind == "service",
-    )
-    verdicts = judge(cell.expect, facts)
     return CellAnalysis(
         id=cell.id,
         choices=cell.choices,
         unknown=why,
         length=moments.since(moments.end),
-        outcome=Outcome.UNKNOWN if why else worst([verdict.outcome for verdict in verdicts]),
+        outcome=Outcome.UNKNOWN,
         faults=faults,
         noticed=noticed,
         recovered=recovered,
         regimes=intervals,
         fin_wait1=closed,
-        zombies=dead,
-        messages=messages,
-        beliefs=four_beliefs(about, sockets, wire, moments) if about is not None else (),
+        zombies=zombies(seen.sockets, moments),
+        messages=_messages(seen),
+        beliefs=four_beliefs(about, seen.sockets, wire, moments) if about is not None else (),
         beliefs_at=about or "",
         packets=dict(sorted(wire.counts().items())),
-        reach=reach(wire, moments, (began, healed), about),
+        reach=reach(wire, moments, (seen.began, seen.healed), about),
         predicted=foretold,
         unpredicted=unforetold,
-        verdicts=verdicts,
         timeline=timeline(moments, wire, intervals),
-        backlog=full,
-        origin=_counted_from(evidence, origin, began),
+        backlog=backlog(moments, cell.workload.key, seen.began, seen.healed),
+        origin=_counted_from(seen.evidence, moments.origin, seen.began),
         errors=_error_counts(moments),
         recovered_on=application.recovered_on(moments, _over(faults), wire.replies),
+    )
+
+
+def _client(seen: _Sight) -> tuple[str | None, Notice | None, float | None]:
+    """The connection that the cell is about; when the client noticed, and when it worked again."""
+    wire, moments, began, healed = seen.wire, seen.moments, seen.began, seen.healed
+    about = subject(wire, began)
+    if seen.cell.client.kind == "service":
+        about = service.subject(wire, began) or about
+        noticed = service.notice(wire, moments, about, began)
+        return about, noticed, service.recovered(wire, seen.cell.workload.key, healed)
+    own = Wire(wire.frames, wire.handed, wire.replies)
+    noticed = application.notice(moments, began, own, healed=healed)
+    return about, noticed, application.recovered(moments, healed)
+
+
+def _messages(seen: _Sight) -> tuple[Message, ...]:
+    """The fate of every message, from what all clients of the cell did."""
+    evidence, origin, workload = seen.evidence, seen.moments.origin, seen.cell.workload
+    return account(
+        Moments(evidence.events, origin),
+        evidence.replies,
+        faults_of(evidence.events, origin),
+        last_states(evidence.events),
+        PATTERNS[workload.pattern],
+        who=seen.who,
+        mute=workload.key if evidence.mute else None,
+    )
+
+
+def _facts(seen: _Sight, told: CellAnalysis) -> Facts:
+    """What the expectations speak of."""
+    moments, events = seen.moments, seen.moments.events
+    return Facts(
+        values=seen.cell.values(_version(moments)),
+        minutes=(moments.end - events[0].t) / 60e9,
+        faulted=seen.began is not None,
+        healed=None if seen.healed is None else moments.since(seen.healed),
+        noticed=told.noticed,
+        recovered=told.recovered,
+        messages=told.messages,
+        zombies=told.zombies,
+        sockets=seen.sockets,
+        packets=told.packets,
+        connections=seen.wire.connections(),
+        false_timeouts=application.false_timeouts(moments, seen.began),
+        errors=_errors(moments, seen.began),
+        predicted=told.predicted,
+        unpredicted=told.unpredicted,
+        backlog=None if told.backlog is None else told.backlog.last,
+        findings=found(seen.evidence.tapes[seen.who], seen.cell.expect),
+        mute=seen.cell.client.kind == "service",
     )
 
 
