@@ -90,24 +90,33 @@ def test_every_verb_is_done_and_seen_and_what_it_does_to_the_client_is_its_own(h
     assert unchanged(before)
 
 
-def test_a_scenario_of_the_spine_ends_as_in_namespaces(home):
-    engine_or_skip("redis", "redis-py")
-    told = {}
+def in_both_labs(home: Home, scenario: str) -> tuple[dict, dict]:
+    """The scenario's cell in namespaces and in containers."""
+    told = []
     for lab in ("namespaces", "docker"):
-        with home.start("run", "reply-lost", "--out", home.root / lab, "--json", "--lab",
+        with home.start("run", scenario, "--out", home.root / lab, "--json", "--lab",
                         lab) as process:
             out, err = process.communicate(timeout=240)
         assert out, err.decode()
-        (told[lab],) = json.loads(out)["cells"]
-    ours, theirs = told["namespaces"], told["docker"]
+        told += json.loads(out)["cells"]
+    ours, theirs = told
+    return ours, theirs
+
+
+def test_a_scenario_of_the_spine_ends_as_in_namespaces(home):
+    engine_or_skip("redis", "redis-py")
+    for _ in range(2):  # once more where something else has held one of them up
+        ours, theirs = in_both_labs(home, "reply-lost")
+        least, most = sorted((ours["noticed"]["t"], theirs["noticed"]["t"]))
+        near = most <= least * 1.05 + 0.1
+        if near:
+            break
     for part in ("outcome", "unknown"):
         assert ours[part] == theirs[part]
     assert [one["outcome"] for one in ours["verdicts"]] == [
         one["outcome"] for one in theirs["verdicts"]]
     assert [one["fate"] for one in ours["messages"]] == [one["fate"] for one in theirs["messages"]]
-    # 5 % + 100 ms, and as much again where something else keeps the machine busy
-    least, most = sorted((ours["noticed"]["t"], theirs["noticed"]["t"]))
-    assert most <= least * 1.1 + 0.2
+    assert near, (least, most)
 
 
 def test_over_ipv6_and_with_sysctls_on_both_hosts(home):
