@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +22,10 @@ from netdiag.run.recorder import Recorder
 from netdiag.run.watch import GONE, ServerWatch, SleepWatch, SocketWatch
 from netdiag.tcp.resp import ErrorReply
 from netdiag.units import MILLISECOND, SECOND
+from tests.run.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class OneHost:
@@ -111,6 +112,13 @@ def test_a_socket_is_followed_to_its_death_without_being_asked_again(how, in_san
     in_sandbox(watch)
 
 
+def drops(netlink: socket.socket) -> int:
+    """How many messages the kernel had no room for, as /proc/net/netlink has it."""
+    inode = str(os.fstat(netlink.fileno()).st_ino)
+    rows = [line.split() for line in Path("/proc/net/netlink").read_text().splitlines()]
+    return next(int(row[8]) for row in rows if row[9] == inode)
+
+
 def test_a_death_that_the_kernel_had_no_room_to_tell_of_is_found_at_once(in_sandbox, tmp_path):
     """Its queue is full of others' deaths, the real one is among those it dropped."""
 
@@ -121,10 +129,13 @@ def test_a_death_that_the_kernel_had_no_room_to_tell_of_is_found_at_once(in_sand
             dying.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             linger = struct.pack("ii", 1, 0)
             listener = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for one in (*(None for _ in range(50)), watched.client):
-                ends = one or socket.create_connection(listener.getsockname())
+            watched.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            for _ in range(50):
+                ends = socket.create_connection(listener.getsockname())
                 ends.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 ends.close()
+            assert until(lambda: drops(dying) > 0, 5)  # the kernel tells of deaths a little later
+            watched.client.close()
             watched.until(lambda: CLIENT in watched.dead)
             assert [one.what for one in read_events(watched.path)
                     if one.lane == "client.kernel"][1:] == ["overrun", "socket_gone"]
