@@ -57,17 +57,7 @@ from netdiag.tcp.book import (
     ZERO_SINCE,
 )
 from netdiag.tcp.endings import end
-from netdiag.tcp.episodes import (
-    ANSWERED,
-    RESET,
-    UNDECIDED,
-    acked,
-    healed,
-    probe,
-    probe_answered,
-    resent,
-    resent_needlessly,
-)
+from netdiag.tcp.episodes import UNDECIDED, acked, healed, resent, resent_needlessly
 from netdiag.tcp.fields import (
     CAUSE,
     DSACK,
@@ -84,6 +74,8 @@ from netdiag.tcp.fields import (
     WINDOW,
 )
 from netdiag.tcp.labels import RETRANSMISSIONS, Label
+from netdiag.tcp.outages import ANSWERED, RESET
+from netdiag.tcp.probing import probe, probe_answered
 from netdiag.tcp.rows import BREAKS_SILENCE_ROW, DSACK_ROW, add_row
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Retransmissions and probes -> the chains and rows they belong to, and what became of them.
+"""Retransmissions -> the chains they belong to, and what became of them.
 
 The rule: a chain is what timers sent again without any new byte being acknowledged in between. A
 retransmission was needless if a D-SACK says so (RFC 2883), if its ACK echoes an older timestamp
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netdiag.tcp.book import (
-    ANSWER_TSVAL,
     CHAIN_COUNT,
     CHAIN_FIRST_FRAME,
     CHAIN_FIRST_NS,
@@ -31,7 +30,6 @@ from netdiag.tcp.book import (
     FLIGHT_FRAME,
     FLIGHT_ROW,
     FLIGHT_SEQ,
-    KEEPALIVE,
     LATE_FRAME,
     LATE_OPEN,
     LATE_ROW,
@@ -39,40 +37,13 @@ from netdiag.tcp.book import (
     LATE_TSVAL,
     MAX_STEP,
     NEEDLESS,
-    O_AT,
-    O_COUNT,
-    O_END,
-    O_END_KIND,
-    O_FIRST,
-    O_LABEL,
-    O_LAST,
-    O_NS,
-    OUTAGE,
     OWN,
-    P_ANSWERED,
-    P_DEAF,
-    P_FIRST_FRAME,
-    P_FIRST_NS,
-    P_IDLE,
-    P_INTERVAL,
-    P_LAST_FRAME,
-    P_LAST_NS,
-    P_ROW,
-    P_ROW_FRAME,
-    P_SENT,
-    PROBE_ROW,
-    PROBE_WAITS,
     R_NUMBER,
     RESENT,
     ROW,
     SIDE_BOOK,
     SIDE_FIRST_NS,
     UNKNOWABLE,
-    VAIN_COUNT,
-    VAIN_FRAME,
-    VAIN_NS,
-    VAIN_SEQ,
-    ZERO_PROBES,
 )
 from netdiag.tcp.fields import (
     CAUSE,
@@ -80,7 +51,6 @@ from netdiag.tcp.fields import (
     ISN_KNOWN,
     LEAST_HALF_RTT,
     MASK,
-    PROBE_FIRST_NS,
     SIDE,
     SINCE_ORIGINAL,
     SINCE_PREVIOUS,
@@ -89,9 +59,9 @@ from netdiag.tcp.fields import (
     UNA_KNOWN,
 )
 from netdiag.tcp.labels import Label
+from netdiag.tcp.outages import PATIENT, outage, unheard
 from netdiag.tcp.resent import TIMER_FLOOR, round_trip
 from netdiag.tcp.rows import (
-    ANSWERED_ROW,
     AT_LEAST_ROW,
     ORIGINAL_ROW,
     SPURIOUS_ROW,
@@ -106,16 +76,8 @@ TAIL_LOSS_PROBE: Final = int(Label.TAIL_LOSS_PROBE)
 RTO: Final = int(Label.RTO_RETRANSMISSION)
 DATA: Final = int(Label.DATA)
 FIN_AGAIN: Final = int(Label.FIN_RETRANSMISSION)
-KEEPALIVE_PROBE: Final = int(Label.KEEPALIVE_PROBE)
-ZERO_WINDOW_PROBE: Final = int(Label.ZERO_WINDOW_PROBE)
-PROBE_PLACES: Final = (0, KEEPALIVE, ZERO_PROBES)  # by PROBE_WAITS
 
-PATIENT: Final = 3  # so many retransmissions in a row are no accident
-LOST_PROBES: Final = 2  # nor so many probes
 
-ANSWERED: Final = 0  # as facts.Healing numbers them
-UNHEARD: Final = 1
-RESET: Final = 2
 
 UNDECIDED: Final = 1  # of LATE_OPEN
 NEEDLESS_BY_TIME: Final = 2  # a D-SACK for it is still to come, and says nothing new
@@ -261,55 +223,6 @@ def _alone(label: int, size: int) -> int:
     return RTO if label == FIN_AGAIN and size > 1 else label
 
 
-def unheard(
-    state: MutableSequence[int],
-    book: MutableSequence[int],
-    own: int,
-    number: int,
-    t_ns: int,
-    label: int,
-    seq: int,
-) -> None:
-    """A timer sends again what the peer has acknowledged here: the ACK has not arrived."""
-    if not book[own + VAIN_COUNT] or book[own + VAIN_SEQ] != seq:
-        book[own + VAIN_COUNT] = 0
-        book[own + VAIN_SEQ] = seq
-        book[own + VAIN_NS] = t_ns - state[SINCE_ORIGINAL]
-        book[own + VAIN_FRAME] = number
-    book[own + VAIN_COUNT] += 1
-    if book[own + VAIN_COUNT] >= PATIENT:
-        outage(
-            book, own, book[own + VAIN_NS], t_ns - book[own + VAIN_NS], book[own + VAIN_FRAME],
-            number, 0, book[own + VAIN_COUNT], label, UNHEARD,
-        )  # fmt: skip
-
-
-def outage(
-    book: MutableSequence[int],
-    own: int,
-    at_ns: int,
-    length_ns: int,
-    first: int,
-    last: int,
-    ended: int,
-    count: int,
-    label: int,
-    how: int,
-) -> None:
-    """Keep the longest."""
-    place = own + OUTAGE
-    if length_ns < book[place + O_NS]:
-        return
-    book[place + O_NS] = length_ns
-    book[place + O_AT] = at_ns
-    book[place + O_FIRST] = first
-    book[place + O_LAST] = last
-    book[place + O_END] = ended
-    book[place + O_COUNT] = count
-    book[place + O_LABEL] = label
-    book[place + O_END_KIND] = how
-
-
 def acked(
     book: MutableSequence[int], rows: MutableSequence[int], own: int, una: int, tsecr: int
 ) -> None:
@@ -341,65 +254,3 @@ def resent_needlessly(
     if same:
         book[own + LATE_OPEN] = DECIDED
         mark_row(rows, book[own + LATE_ROW], book[own + LATE_FRAME], SPURIOUS_ROW)
-
-
-def probe(
-    state: MutableSequence[int],
-    book: MutableSequence[int],
-    side: int,
-    number: int,
-    t_ns: int,
-    label: int,
-    tsecr: int,
-    row: int,
-) -> None:
-    """Enter a keepalive or zero-window probe.
-
-    It echoes the timestamp of the last answer that arrived (RFC 7323, 4.3): an older one than that
-    of the answer which passed here tells that this one did not arrive.
-    """
-    own = OWN + SIDE_BOOK if side else OWN
-    answered = book[(OWN if side else OWN + SIDE_BOOK) + ANSWER_TSVAL]
-    which = 1 if label == KEEPALIVE_PROBE else 2
-    at = own + PROBE_PLACES[which]
-    if state[STEP] > 1:
-        book[at + P_INTERVAL] = t_ns - book[at + P_LAST_NS]
-    else:
-        book[at + P_IDLE] = state[SINCE_PREVIOUS]
-    if not book[at + P_SENT]:
-        book[at + P_FIRST_NS] = t_ns
-        book[at + P_FIRST_FRAME] = number
-    book[at + P_SENT] += 1
-    if not book[at + P_ROW]:
-        book[at + P_ROW_FRAME] = number
-    book[at + P_ROW] += 1
-    deaf = answered >= 0 and tsecr >= 0 and (tsecr - answered) & MASK >= HALF
-    book[at + P_DEAF] = book[at + P_DEAF] + 1 if deaf else 0
-    book[at + P_LAST_NS] = t_ns
-    book[at + P_LAST_FRAME] = number
-    book[own + PROBE_WAITS] = which
-    book[own + PROBE_ROW] = row
-
-
-def probe_answered(
-    state: MutableSequence[int],
-    book: MutableSequence[int],
-    rows: MutableSequence[int],
-    own: int,
-    number: int,
-    t_ns: int,
-) -> None:
-    """The first packet of the peer since the last probe of the side at `own`."""
-    which = book[own + PROBE_WAITS]
-    at = own + PROBE_PLACES[which]
-    if book[at + P_ROW] > LOST_PROBES:
-        began = state[(SIDE if own > OWN else 0) + PROBE_FIRST_NS]
-        label = KEEPALIVE_PROBE if which == 1 else ZERO_WINDOW_PROBE
-        outage(
-            book, own, began, t_ns - began, book[at + P_ROW_FRAME], book[at + P_LAST_FRAME],
-            number, book[at + P_ROW], label, ANSWERED,
-        )  # fmt: skip
-    book[at + P_ANSWERED] += 1
-    book[at + P_ROW] = 0
-    book[own + PROBE_WAITS] = 0
-    mark_row(rows, book[own + PROBE_ROW], book[at + P_LAST_FRAME], ANSWERED_ROW)

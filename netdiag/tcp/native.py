@@ -25,8 +25,8 @@ from netdiag.tcp.entry import KERNEL
 SOURCES: Final = (
     "account", "acks", "advance", "book", "copies", "dissect", "endings", "entry", "episodes",
     "exchange", "fields", "forge", "holes", "labels", "lifecycle", "lives", "moments", "native",
-    "places", "pools", "records", "resent", "rows", "scan", "speech", "states", "tracker", "values",
-    "wire", "words",
+    "outages", "places", "pools", "probing", "records", "resent", "rows", "scan", "speech",
+    "states", "tracker", "values", "wire", "words",
 )  # fmt: skip
 MISSING: Final = "the extra `fast` is not installed; pip install 'netdiag[fast]'"
 Kernel = Any  # an instance of KERNEL
