@@ -26,8 +26,6 @@ from netdiag.process import Child, fork, how_it_ended
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from netdiag.analysis import Analysis
-    from netdiag.analysis.model import CellAnalysis
     from netdiag.cli.wishes import Wishes
     from netdiag.run.front import RunResult
     from netdiag.scenario import Plan
@@ -196,76 +194,24 @@ def _one(plan: Plan, wishes: Wishes, run: Run) -> dict[str, Any]:
 
     try:
         done = run(plan, wishes)
+        from netdiag.cli.outcome import summary, unexpected, worse  # noqa: PLC0415 - a run does without
+
         for number in _STOPS:  # what was recorded is shown
             signal.signal(number, signal.SIG_IGN)
         analysis = analysed(done.recording, fresh=True)
-        worse = [] if wishes.baseline is None else _worse(wishes.baseline, analysis)
+        changes = [] if wishes.baseline is None else worse(wishes.baseline, analysis)
     except NetdiagError as err:
         return {"scenario": plan.scenario, "outcome": "not run", "summary": str(err),
                 "lines": (), "aside": ()}
     return {
         "scenario": plan.scenario,
-        "outcome": "FAIL" if worse else analysis.outcome.value,
-        "summary": _summary(analysis),
-        "lines": [*done.complaints, *_unexpected(analysis), *worse],
-        "aside": [*done.complaints, *worse],
+        "outcome": "FAIL" if changes else analysis.outcome.value,
+        "summary": summary(analysis),
+        "lines": [*done.complaints, *unexpected(analysis), *changes],
+        "aside": [*done.complaints, *changes],
         "stopped": done.stopped,
         "root": str(done.recording.root),
     }
-
-
-def _summary(analysis: Analysis) -> str:
-    """`3 cells; 12 messages: 10 delivered, 2 lost`."""
-    from netdiag.report.fates import fates  # noqa: PLC0415
-    from netdiag.report.words import count  # noqa: PLC0415
-
-    # every client's view of a cell tells of the same messages, but for those that clients make
-    once = {(_without_client(cell), message.id): message
-            for cell in analysis.cells for message in cell.messages}
-    messages = list(once.values())
-    cells = count(len(analysis.cells), "cell")
-    if not messages:
-        return cells
-    told = ", ".join(f"{number} {words}" for number, words in fates(messages))
-    return f"{cells}; {count(len(messages), 'message')}: {told}"
-
-
-def _without_client(cell: CellAnalysis) -> str:
-    """The id that the views of one cell's clients share."""
-    stem, mark, number = cell.id.partition("~")
-    own = f".{cell.choices.get('client')}"
-    return f"{stem.removesuffix(own)}{mark}{number}"
-
-
-def _unexpected(analysis: Analysis) -> list[str]:
-    """For each cell that did not pass: why, in a line each."""
-    from netdiag.analysis import Outcome  # noqa: PLC0415
-    from netdiag.report.words import plain  # noqa: PLC0415
-
-    lines = []
-    for cell in analysis.cells:
-        lines += [f"{plain(cell.id)}: {plain(why)}" for why in cell.unknown]
-        if cell.unknown:
-            continue
-        for verdict in cell.verdicts:
-            if verdict.outcome is not Outcome.PASS:
-                told = f"{verdict.outcome.value}  {verdict.expectation}  "
-                told += f"measured: {verdict.measured}{f' ({verdict.why})' if verdict.why else ''}"
-                lines.append(f"{plain(cell.id)}: {plain(told)}")
-    return lines
-
-
-def _worse(baseline: Path, analysis: Analysis) -> list[str]:
-    """What is worse than its baseline, each thing in a line of its own."""
-    from netdiag.analysis.baseline import compare_with_baseline  # noqa: PLC0415
-    from netdiag.report.words import plain  # noqa: PLC0415
-
-    comparison = compare_with_baseline(baseline, analysis)
-    return [
-        f"{plain(one.id)}: worse than its baseline: {plain(why)}"
-        for one in comparison.worse
-        for why in one.sentences
-    ]
 
 
 def _say(result: Result) -> None:

@@ -59,6 +59,9 @@ def test_one_cell_is_chosen_changed_and_repeated(home: Home) -> None:
         ("--set", "duration=soon", ("duration", "soon")),
         ("--set", "client.settings.read_timeot=1s", ("read_timeot", "did you mean")),
         ("--repeat", "0", ("--repeat", "0")),
+        ("--table", "a,b", ("no axis 'a'", "client.settings.read_timeout")),
+        ("--table", "read_timeout,read_timeout,colour", ("cannot show 'colour'",)),
+        ("--baseline", "nope", ("nope holds no baseline of small", "netdiag baseline save")),
     ],
 )
 def test_a_mistake_in_an_option_runs_nothing(
@@ -105,23 +108,6 @@ def test_json_is_all_that_is_printed(home: Home) -> None:
     assert done.code == 0
     assert [cell["id"] for cell in json.loads(done.out)["cells"]] == ["read_timeout=200ms"]
     assert done.err == ""
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "words"),
-    [
-        ("--table", "a,b", ("no axis 'a'", "client.settings.read_timeout")),
-        ("--table", "read_timeout,read_timeout,colour", ("cannot show 'colour'",)),
-        ("--baseline", "nope", ("nope holds no baseline of small", "netdiag baseline save")),
-    ],
-)
-def test_what_could_not_be_shown_is_told_before_the_run(
-    home: Home, option: str, value: str, words: tuple[str, ...]
-) -> None:
-    done = home.record(SMALL, option, value)
-    assert done.code == 64
-    assert all(word in done.err for word in words), done.err
-    assert not home.out.exists()
 
 
 def test_a_table_needs_a_matrix_and_a_baseline_the_same_cells(home: Home) -> None:
